@@ -1,1 +1,4 @@
 pub mod stat;
+pub mod subset;
+pub mod template;
+pub mod traffic;

@@ -1,0 +1,3 @@
+//! Where a Route's requests go.
+
+pub mod rollout;
