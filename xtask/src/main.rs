@@ -1,1 +1,27 @@
-fn main() {}
+//! The repository's own commands: `cargo xtask --help`.
+
+mod images;
+mod oci;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// Commands of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds the programs, static, and packs each as an OCI image
+    Images(images::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Images(args) => images::run(&args),
+    }
+}
