@@ -9,3 +9,4 @@ pub mod stat;
 pub mod subset;
 pub mod template;
 pub mod traffic;
+pub mod scale;
