@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod names;
+pub mod routing;
 pub mod stat;
 pub mod subset;
 pub mod template;
