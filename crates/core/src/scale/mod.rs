@@ -21,7 +21,7 @@ mod window;
 
 pub use self::decide::{Decision, Load, Mode, Why, decide};
 pub use self::decider::{Decider, Evaluation};
-pub use self::pods::{Pods, is_serving};
+pub use self::pods::{Pod, PodCondition, PodStatus, Pods};
 pub use self::rules::{BurstCapacity, Metric, Rules};
 pub use self::window::{Averaging, Window};
 
