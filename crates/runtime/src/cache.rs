@@ -82,7 +82,7 @@ impl<K> Clone for Change<K> {
 
 impl<K> Change<K> {
     /// The object as it is now; `None` if it is gone.
-    pub fn new(&self) -> Option<&Arc<K>> {
+    pub fn after(&self) -> Option<&Arc<K>> {
         match self {
             Self::Added(new) | Self::Modified { new, .. } => Some(new),
             Self::Deleted(_) => None,
@@ -90,7 +90,7 @@ impl<K> Change<K> {
     }
 
     /// The object as it was; `None` if it is new.
-    pub fn old(&self) -> Option<&Arc<K>> {
+    pub fn before(&self) -> Option<&Arc<K>> {
         match self {
             Self::Added(_) => None,
             Self::Modified { old, .. } | Self::Deleted(old) => Some(old),
@@ -110,9 +110,12 @@ impl<K> Change<K> {
 type Observer<K> = Box<dyn Fn(&Change<K>) + Send + Sync>;
 type Extract<K> = Box<dyn Fn(&K) -> Vec<String> + Send + Sync>;
 
+/// Objects by an extracted value; within one value ordered by key.
+type Entries<K> = HashMap<String, BTreeMap<Key, Arc<K>>>;
+
 struct Table<K> {
     objects: HashMap<Key, Arc<K>>,
-    indexes: Vec<(Extract<K>, HashMap<String, BTreeMap<Key, Arc<K>>>)>,
+    indexes: Vec<(Extract<K>, Entries<K>)>,
 }
 
 impl<K> Table<K> {
@@ -263,7 +266,7 @@ impl<K: Object> Cache<K> {
     /// Makes objects findable by the values that `extract` reads out of them. Do it once, at start.
     pub fn index(&self, extract: impl Fn(&K) -> Vec<String> + Send + Sync + 'static) -> Index<K> {
         let mut table = self.0.table.write();
-        let mut entries: HashMap<String, BTreeMap<Key, Arc<K>>> = HashMap::new();
+        let mut entries = Entries::new();
         for (key, object) in &table.objects {
             for value in extract(object) {
                 entries

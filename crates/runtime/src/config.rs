@@ -222,7 +222,7 @@ impl ConfigMaps {
         let seen = parking_lot::Mutex::new(seen);
         self.cache.observe(move |change| {
             // A map that is deleted leaves its last value in force, as upstream does.
-            let Some(map) = change.new() else { return };
+            let Some(map) = change.after() else { return };
             let meta = &map.metadata;
             if meta.name.as_deref() != Some(labels.name.as_str()) || meta.namespace.as_deref() != Some(namespace.as_str()) {
                 return;

@@ -9,6 +9,8 @@ pub mod cache;
 pub mod client;
 pub mod config;
 pub mod events;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 pub mod key;
 pub mod lease;
 pub mod queue;

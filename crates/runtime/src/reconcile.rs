@@ -175,7 +175,7 @@ impl<R: Reconcile> Controller<R> {
         let queue = self.queue.clone();
         cache.observe(move |change: &Change<K>| {
             let mut last = None;
-            for object in [change.old(), change.new()].into_iter().flatten() {
+            for object in [change.before(), change.after()].into_iter().flatten() {
                 for key in map(object) {
                     if last.as_ref() != Some(&key) {
                         queue.add(key.clone());

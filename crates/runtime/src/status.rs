@@ -215,7 +215,10 @@ pub fn merge_patch(old: &Value, new: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::Service;
+
     use super::*;
+    use crate::fake::Api;
 
     fn now() -> Timestamp {
         "2026-01-02T03:04:05.6Z".parse().unwrap()
@@ -257,5 +260,62 @@ mod tests {
             &json!({"b": {"c": 1, "e": 3}}),
         );
         assert_eq!(patch, json!({"a": null, "b": {"d": null, "e": 3}}));
+    }
+
+    const PATH: &str = "/api/v1/namespaces/ns/services/a";
+
+    fn service(api: &Api) -> Service {
+        serde_json::from_value(api.object(PATH).unwrap()).unwrap()
+    }
+
+    fn api() -> Api {
+        let api = Api::new();
+        let meta = json!({"name": "a", "namespace": "ns", "generation": 3});
+        api.put(
+            PATH,
+            json!({"metadata": meta, "status": {"loadBalancer": {}}}),
+        );
+        api
+    }
+
+    #[tokio::test]
+    async fn a_status_is_written_once() {
+        let api = api();
+        let writer = StatusWriter::new(api.client());
+        let wanted = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        let first = writer.write(&service(&api), &wanted).await.unwrap();
+        assert!(matches!(first, Written::Written(_)));
+        assert_eq!(
+            api.take_writes(),
+            ["PATCH /api/v1/namespaces/ns/services/a/status"]
+        );
+        assert_eq!(api.object(PATH).unwrap()["status"]["observedGeneration"], 3);
+    }
+
+    #[tokio::test]
+    async fn a_conflict_reads_anew_and_writes_on_top() {
+        let api = api();
+        let stale = service(&api);
+        let mut changed = api.object(PATH).unwrap();
+        changed["metadata"]["labels"] = json!({"touched": "yes"});
+        api.put(PATH, changed);
+        let wanted = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        StatusWriter::new(api.client())
+            .write(&stale, &wanted)
+            .await
+            .unwrap();
+        let object = api.object(PATH).unwrap();
+        assert_eq!(object["status"]["conditions"][0]["status"], "True");
+        assert_eq!(object["metadata"]["labels"]["touched"], "yes");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_is_no_error() {
+        let api = api();
+        let stale = service(&api);
+        let empty = Api::new();
+        let writer = StatusWriter::new(empty.client());
+        let outcome = writer.write(&stale, &json!({"x": 1})).await.unwrap();
+        assert!(matches!(outcome, Written::Gone));
     }
 }
