@@ -138,7 +138,7 @@ impl<H: Handler> Server<H> {
     }
 
     /// Accepts connections until `stop` resolves, then lets the open ones finish.
-    The wait has no limit: put one around it where needed.
+    /// The wait has no limit: put one around it where needed.
     ///
     /// # Errors
     /// Only those of a listener that is of no further use.
