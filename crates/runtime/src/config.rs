@@ -162,7 +162,7 @@ impl ConfigMaps {
     pub fn require<T, E>(
         &self,
         name: &str,
-        parse: fn(&BTreeMap<String, String>) -> Result<T, E>,
+        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Live<T>, Error>
     where
         T: Send + Sync + 'static,
@@ -187,16 +187,16 @@ impl ConfigMaps {
     pub fn or_default<T, E>(
         &self,
         name: &str,
-        parse: fn(&BTreeMap<String, String>) -> Result<T, E>,
+        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Live<T>, Error>
     where
         T: Default + Send + Sync + 'static,
         E: fmt::Display + 'static,
     {
-        match self.require(name, parse) {
-            Err(Error::Missing(_)) => Ok(self.follow(name, T::default(), BTreeMap::new(), parse)),
-            outcome => outcome,
+        if self.cache.get(&self.namespace, name).is_some() {
+            return self.require(name, parse);
         }
+        Ok(self.follow(name, T::default(), BTreeMap::new(), parse))
     }
 
     fn follow<T, E>(
@@ -204,7 +204,7 @@ impl ConfigMaps {
         name: &str,
         first: T,
         seen: BTreeMap<String, String>,
-        parse: fn(&BTreeMap<String, String>) -> Result<T, E>,
+        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Live<T>
     where
         T: Send + Sync + 'static,

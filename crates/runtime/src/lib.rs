@@ -7,12 +7,14 @@ pub mod admin;
 pub mod apply;
 pub mod cache;
 pub mod client;
+pub mod cluster;
 pub mod config;
 pub mod events;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod key;
 pub mod lease;
+pub mod logging;
 pub mod queue;
 pub mod reconcile;
 pub mod request;

@@ -1,0 +1,93 @@
+//! Lets `config-logging` set the log level of the running process.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use ebb_process::log::{Handle, Level};
+use ebb_process::{Stop, Supervisor};
+
+use crate::config::{ConfigMaps, Error, Live};
+
+/// The level that `data` gives `component`: `loglevel.<component>`, else the one inside `zap-logger-config`, else info.
+///
+/// # Errors
+/// A level name that does not exist.
+fn level(
+    data: &BTreeMap<String, String>,
+    component: &str,
+) -> Result<Level, ebb_process::log::UnknownLevel> {
+    match data.get(&format!("loglevel.{component}")) {
+        Some(name) if !name.is_empty() => name.parse(),
+        _ => {
+            let zap = data.get("zap-logger-config");
+            Ok(zap
+                .and_then(|text| Level::from_zap_config(text))
+                .unwrap_or(Level::Info))
+        }
+    }
+}
+
+/// Keeps the level of `handle` at what the ConfigMap `name` says for `component`.
+///
+/// # Errors
+/// When the map is there and bad now; a later bad value keeps the level as it is.
+pub fn follow(
+    supervisor: &Supervisor,
+    maps: &ConfigMaps,
+    name: &str,
+    component: &'static str,
+    handle: Handle,
+) -> Result<(), Error> {
+    struct Wanted(Level);
+    impl Default for Wanted {
+        fn default() -> Self {
+            Self(Level::Info)
+        }
+    }
+    let wanted = maps.or_default(name, move |data| level(data, component).map(Wanted))?;
+    handle.set_level(wanted.get().0);
+    let stop = supervisor.stop();
+    supervisor.spawn("log level", async move {
+        run(wanted, stop, |wanted| handle.set_level(wanted.0)).await
+    });
+    Ok(())
+}
+
+async fn run<T>(live: Live<T>, stop: Stop, apply: impl Fn(&T)) -> Result<(), Infallible> {
+    let mut version = live.subscribe();
+    loop {
+        tokio::select! {
+            changed = version.changed() => match changed {
+                Ok(()) => apply(&live.get()),
+                Err(_) => {
+                    stop.triggered().await;
+                    return Ok(());
+                }
+            },
+            () = stop.triggered() => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect()
+    }
+
+    #[test]
+    fn the_component_wins_over_the_zap_config() {
+        let zap = ("zap-logger-config", r#"{"level": "error"}"#);
+        assert_eq!(level(&map(&[zap]), "activator").unwrap(), Level::Error);
+        let both = map(&[zap, ("loglevel.activator", "debug")]);
+        assert_eq!(level(&both, "activator").unwrap(), Level::Debug);
+        assert_eq!(level(&both, "webhook").unwrap(), Level::Error);
+        assert_eq!(level(&map(&[]), "webhook").unwrap(), Level::Info);
+        assert!(level(&map(&[("loglevel.webhook", "loud")]), "webhook").is_err());
+    }
+}
