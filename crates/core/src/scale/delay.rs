@@ -14,7 +14,7 @@ const SLOT: i64 = 2;
 /// The largest counts wanted lately. Holds only values that can still matter: from front to back
 /// the slots ascend and the values descend.
 #[derive(Clone, Debug, Default)]
-pub struct Delay {
+pub(super) struct Delay {
     slots: VecDeque<(i64, u32)>,
 }
 
@@ -24,7 +24,7 @@ impl Delay {
     ///
     /// A delay of zero returns `want`. The delay may change between calls: a shorter one forgets at
     /// once, a longer one keeps from then on.
-    pub fn hold(&mut self, want: u32, delay: Duration, now: Timestamp) -> u32 {
+    pub(super) fn hold(&mut self, want: u32, delay: Duration, now: Timestamp) -> u32 {
         let slot = now.as_second().div_euclid(SLOT);
         let kept = i64::try_from(delay.as_secs().div_ceil(SLOT as u64)).unwrap_or(i64::MAX);
         while self.slots.back().is_some_and(|(_, value)| *value <= want) {

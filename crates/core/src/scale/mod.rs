@@ -15,6 +15,7 @@ mod decider;
 mod delay;
 pub mod kpa;
 mod pods;
+mod resolve;
 mod rules;
 pub mod sample;
 mod window;
@@ -22,6 +23,7 @@ mod window;
 pub use self::decide::{Decision, Load, Mode, Why, decide};
 pub use self::decider::{Decider, Evaluation};
 pub use self::pods::{Pod, PodCondition, PodStatus, Pods};
+pub use self::resolve::windows;
 pub use self::rules::{BurstCapacity, Metric, Rules};
 pub use self::window::{Averaging, Window};
 

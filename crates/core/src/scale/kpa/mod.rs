@@ -10,17 +10,21 @@
 //! It refuses to look anything up: the reconciler brings what it observed and carries out what
 //! comes back.
 
+mod children;
+mod observe;
 mod path;
 mod scale;
 mod status;
 
 use jiff::Timestamp;
 
+pub use self::children::{metric, serverless_service};
+pub use self::observe::{activity, current_mode, is_ours, proxied_since};
 pub use self::path::{Mode, activators, mode};
 pub use self::scale::{
     ActivatorPath, Bounds, Outcome, Situation, Why, ZeroRules, held_on_takeover, plan,
 };
-pub use self::status::{Active, is_initialized, min_ready, next_active};
+pub use self::status::{Active, Findings, is_initialized, mark, min_ready, next_active};
 
 /// The `Active` condition of a PodAutoscaler: its status, and since when it has had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,9 @@ use crate::scale::elapsed;
 /// activators: then no change of the ServerlessService will call.
 const RECHECK_PROXIED: Duration = Duration::from_secs(3);
 
+/// How soon to ask again whether the activators have the traffic.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+
 /// The scale that users allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -232,7 +235,9 @@ fn deactivate(seen: &Situation, since: Timestamp, now: Timestamp) -> Outcome {
 fn retire(seen: &Situation, since: Timestamp, now: Timestamp) -> Option<Outcome> {
     match seen.path {
         ActivatorPath::Unknown => return None,
-        ActivatorPath::Silent => return Some(wait_at_zero(None, Why::ActivatorNotInPath)),
+        ActivatorPath::Silent => {
+            return Some(wait_at_zero(Some(PROBE_AGAIN), Why::ActivatorNotInPath));
+        }
         ActivatorPath::Permanent | ActivatorPath::Answers => {}
     }
     let ZeroRules {

@@ -204,7 +204,13 @@ fn no_pod_goes_before_the_activators_have_its_traffic() {
         ..retiring(GRACE * 9)
     };
     let silent = seen(ActivatorPath::Silent);
-    check(&silent, Some(0), None, None, Why::ActivatorNotInPath);
+    check(
+        &silent,
+        Some(0),
+        None,
+        Some(SECOND),
+        Why::ActivatorNotInPath,
+    );
     assert_eq!(plan(&seen(ActivatorPath::Unknown), NOW), None, "ask first");
     let permanent = seen(ActivatorPath::Permanent);
     check(&permanent, Some(0), Some(0), None, Why::Zero);
