@@ -4,10 +4,16 @@
 //! this crate or anything it depends on.
 
 pub mod api;
+pub mod config;
+pub mod go;
 pub mod names;
+pub mod plan;
+pub mod quantity;
 pub mod routing;
+pub mod scale;
 pub mod stat;
 pub mod subset;
+pub mod syntax;
 pub mod template;
+pub mod throttle;
 pub mod traffic;
-pub mod scale;

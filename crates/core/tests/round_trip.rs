@@ -1,4 +1,5 @@
 //! Objects in upstream's form survive reading and writing.
+#![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
 
 use ebb_core::api::{
     certificate::Certificate, configuration::Configuration, domain_claim::ClusterDomainClaim,

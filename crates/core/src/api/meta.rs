@@ -113,7 +113,7 @@ macro_rules! object {
                         ..Default::default()
                     },
                     spec,
-                    ..Default::default()
+                    $(status: Option::<$status>::None,)?
                 }
             }
         }
