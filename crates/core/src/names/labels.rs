@@ -63,3 +63,10 @@ pub const SERVICE_TYPE_PRIVATE: &str = "Private";
 pub const APP: &str = "app";
 /// Namespaces that carry this key are not seen by the webhooks.
 pub const WEBHOOK_EXCLUDE: &str = "webhooks.knative.dev/exclude";
+
+/// Name of the Service that an EndpointSlice belongs to.
+pub const SLICE_SERVICE_NAME: &str = "kubernetes.io/service-name";
+/// Who writes an EndpointSlice; controllers leave those of others alone.
+pub const SLICE_MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// The value of [`SLICE_MANAGED_BY`] on ours.
+pub const SLICE_MANAGED_BY_EBB: &str = "controller.ebb.knative.dev";
