@@ -115,6 +115,27 @@ mod tests {
     }
 
     #[test]
+    fn headers_and_values_are_those_of_the_contract() {
+        use ebb_core::names::headers as names;
+        for (ours, theirs) in [
+            (NETWORK_PROBE, names::PROBE),
+            (NETWORK_HASH, names::HASH),
+            (KUBELET_PROBE, names::KUBELET_PROBE),
+        ] {
+            assert_eq!(ours, HeaderName::from_bytes(theirs.as_bytes()).unwrap());
+        }
+        assert_eq!(
+            [QUEUE, ACTIVATOR, INGRESS],
+            [
+                names::PROBE_QUEUE,
+                names::PROBE_ACTIVATOR,
+                names::PROBE_INGRESS
+            ]
+        );
+        assert_eq!(KUBELET_AGENT, names::KUBE_PROBE_USER_AGENT.as_bytes());
+    }
+
+    #[test]
     fn user_agents_are_prefixes() {
         for (agent, kubelet, health) in [
             ("kube-probe/1.35", true, true),

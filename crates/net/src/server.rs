@@ -10,7 +10,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 /// Answers requests.
@@ -69,6 +69,33 @@ pub struct Server<H> {
     /// also tells when the last one has ended.
     draining: watch::Sender<bool>,
 }
+
+/// Listens on `port` of all addresses, IPv6 and IPv4, or IPv4 alone where there
+/// is no IPv6. Must be called within a runtime.
+///
+/// # Errors
+/// Those of the system calls, most often a port in use.
+pub fn listen(port: u16) -> io::Result<TcpListener> {
+    let bind = |socket: TcpSocket, address: SocketAddr| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    TcpSocket::new_v6()
+        .and_then(|socket| bind(socket, everywhere))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+            _ => bind(
+                TcpSocket::new_v4()?,
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            ),
+        })
+}
+
+/// Connections the kernel accepts before we do. A burst that finds no place is
+/// tried again by its clients only a second later.
+const BACKLOG: u32 = 4096;
 
 // === impl Peer ===
 
