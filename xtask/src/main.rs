@@ -1,6 +1,9 @@
 //! The repository's own commands: `cargo xtask --help`.
 
+mod demo;
 mod images;
+mod install;
+mod manifests;
 mod oci;
 mod workspace;
 
@@ -18,10 +21,16 @@ struct Cli {
 enum Command {
     /// Builds the programs, static, and packs each as an OCI image
     Images(images::Args),
+    /// Writes config/crd from the types
+    Crds(manifests::Args),
+    /// Writes the install manifests and the chart
+    Manifests(manifests::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Images(args) => images::run(&args),
+        Command::Crds(args) => manifests::run_crds(&args),
+        Command::Manifests(args) => manifests::run(&args),
     }
 }

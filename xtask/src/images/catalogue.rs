@@ -59,6 +59,14 @@ const fn component(name: &'static str, package: &'static str) -> Program {
     }
 }
 
+/// Names of the images that make up Ebb itself.
+pub(crate) fn components() -> impl Iterator<Item = &'static str> {
+    CATALOGUE
+        .iter()
+        .filter(|program| program.used_as == Use::Component)
+        .map(|program| program.name)
+}
+
 /// Reads an image's name from the command line.
 pub(super) fn parse_name(name: &str) -> Result<String, String> {
     if CATALOGUE.iter().any(|program| program.name == name) {

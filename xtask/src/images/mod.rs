@@ -17,7 +17,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use catalogue::CATALOGUE;
+pub(crate) use catalogue::{CATALOGUE, REPOSITORY, components};
 pub(crate) use compile::Profile;
 pub(crate) use record::{Packed, Record};
 

@@ -1,0 +1,70 @@
+//! `cargo xtask install` and `uninstall`: Ebb on the cluster of the current kubeconfig, and away again.
+//!
+//! Installing is applying: it can be repeated at any time, over an older installation or over one that failed half
+//! way. Uninstalling leaves no webhook configuration, finalizer, definition or namespace of ours behind.
+
+mod apply;
+mod diagnose;
+mod kinds;
+mod ready;
+mod remove;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use kube::Client;
+
+use crate::images::Packed;
+use crate::manifests::{self, Settings};
+
+pub(crate) use diagnose::why_not_ready;
+pub(crate) use kinds::api_of;
+pub(crate) use remove::remove;
+
+/// Name under which the API server remembers which fields are ours.
+const FIELD_MANAGER: &str = "ebb-install";
+
+/// How long the cluster may take until every program is ready. Starting takes a few seconds; the rest is for slow
+/// machines that do everything for the first time.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// The choices of an installation made from this repository: images as just packed, and a domain, so that what is
+/// deployed can be called from outside the cluster.
+pub(crate) fn settings(images: &[Packed], domain: &str) -> Settings {
+    let images = images
+        .iter()
+        .map(|image| (image.name.clone(), image.reference.clone()))
+        .collect();
+    Settings {
+        images,
+        domain: Some(domain.to_owned()),
+        ..Settings::release()
+    }
+}
+
+/// Applies everything and returns once services can be created.
+pub(crate) async fn install(client: &Client, settings: &Settings) -> Result<()> {
+    let begun = Instant::now();
+    let definitions = manifests::crds();
+    eprintln!("applying {} custom resource definitions", definitions.len());
+    apply::all(client, &definitions).await?;
+    ready::definitions(client, &definitions).await?;
+
+    // Left over from an earlier installation whose webhook does not answer, it would refuse our own ConfigMaps.
+    apply::delete_config_webhook(client).await?;
+    let objects = manifests::objects(settings);
+    eprintln!("applying {} objects", objects.len());
+    apply::all(client, &objects).await?;
+
+    ready::deployments(client, &objects, READY_WITHIN).await?;
+    ready::admission(client, READY_WITHIN).await?;
+    eprintln!("Ebb is ready after {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A client for the cluster of the current kubeconfig.
+pub(crate) async fn client() -> Result<Client> {
+    Client::try_default().await.context(
+        "no cluster to talk to: set KUBECONFIG, or bring a cluster up with `cargo xtask cluster up`",
+    )
+}

@@ -1,0 +1,149 @@
+//! Waiting for an installation, and giving up with a reason.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Client;
+use kube::api::{Api, DynamicObject, PostParams};
+use serde_json::json;
+
+use super::kinds::resource;
+use super::why_not_ready;
+use crate::manifests::{NAMESPACE, Object};
+
+/// How often the cluster is asked.
+const POLL_EVERY: Duration = Duration::from_millis(250);
+/// How often a wait that goes on is mentioned.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+/// How long the API server may take to serve a new kind.
+const SERVED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Waits until the API server serves all of `definitions`.
+pub(super) async fn definitions(client: &Client, definitions: &[Object]) -> Result<()> {
+    let api = Api::<CustomResourceDefinition>::all(client.clone());
+    let deadline = Instant::now() + SERVED_WITHIN;
+    for definition in definitions {
+        loop {
+            let served = api
+                .get(definition.name())
+                .await
+                .is_ok_and(|found| is_established(&found));
+            if served {
+                break;
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "the API server does not serve {} after {} s; see `kubectl describe crd {}`",
+                    definition.name(),
+                    SERVED_WITHIN.as_secs(),
+                    definition.name()
+                );
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+    Ok(())
+}
+
+fn is_established(definition: &CustomResourceDefinition) -> bool {
+    definition
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten())
+        .any(|condition| condition.type_ == "Established" && condition.status == "True")
+}
+
+/// Waits until every Deployment among `objects` runs what was applied, with all replicas.
+pub(super) async fn deployments(
+    client: &Client,
+    objects: &[Object],
+    limit: Duration,
+) -> Result<()> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    let mut waiting: Vec<&str> = objects
+        .iter()
+        .filter(|object| object.kind() == "Deployment")
+        .map(Object::name)
+        .collect();
+    let begun = Instant::now();
+    let mut report_at = begun + REPORT_EVERY;
+    loop {
+        let mut still = Vec::new();
+        for name in waiting {
+            let deployment = api
+                .get(name)
+                .await
+                .with_context(|| format!("cannot read Deployment {name}"))?;
+            if !is_complete(&deployment) {
+                still.push(name);
+            }
+        }
+        waiting = still;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > limit {
+            bail!(
+                "not ready after {} s: {}\n{}",
+                limit.as_secs(),
+                waiting.join(", "),
+                why_not_ready(client, NAMESPACE, &waiting).await
+            );
+        }
+        if Instant::now() > report_at {
+            eprintln!(
+                "  {:>3} s: waiting for {}",
+                begun.elapsed().as_secs(),
+                waiting.join(", ")
+            );
+            report_at += REPORT_EVERY;
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+fn is_complete(deployment: &Deployment) -> bool {
+    let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else {
+        return false;
+    };
+    let wanted = spec.replicas.unwrap_or(1);
+    status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) == wanted
+        && status.ready_replicas.unwrap_or(0) == wanted
+        && status.replicas.unwrap_or(0) == wanted
+}
+
+/// Waits until the API server, through our webhooks, would accept a service.
+pub(super) async fn admission(client: &Client, limit: Duration) -> Result<()> {
+    let api = Api::<DynamicObject>::namespaced_with(
+        client.clone(),
+        "default",
+        &resource("serving.knative.dev", "v1", "Service"),
+    );
+    let service: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": { "name": "ebb-installation-check" },
+        "spec": { "template": { "spec": { "containers": [{ "image": "dev.local/none:v1" }] } } },
+    }))
+    .context("the trial service is no object")?;
+    let trial = PostParams {
+        dry_run: true,
+        ..Default::default()
+    };
+    let deadline = Instant::now() + limit;
+    loop {
+        match api.create(&trial, &service).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).context(
+                    "the webhook does not admit a plain service; see \
+                     `kubectl -n knative-serving logs -l app=webhook`",
+                );
+            }
+            Err(_) => tokio::time::sleep(POLL_EVERY).await,
+        }
+    }
+}

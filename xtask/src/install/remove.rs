@@ -1,0 +1,188 @@
+//! Taking an installation away, in the order in which nothing can get stuck.
+//!
+//! Webhook configurations go first, since without a webhook behind them they would refuse the rest. Users' objects go
+//! while the controllers still run, since these remove their finalizers. What then remains is freed by hand.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PropagationPolicy,
+};
+use kube::core::ApiResource;
+use kube::{Client, ResourceExt as _};
+use serde_json::json;
+
+use super::api_of;
+use super::apply::is_missing;
+use super::kinds::resource;
+use crate::manifests::{self, Object, Settings};
+
+/// How long the controllers get to finish with users' objects before finalizers are taken off by force.
+const CONTROLLERS_MAY_TAKE: Duration = Duration::from_secs(20);
+/// How long the API server may take to remove what was deleted.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
+const POLL_EVERY: Duration = Duration::from_millis(250);
+
+/// Removes everything that `install` applied, and every object of our kinds in any namespace.
+pub(crate) async fn remove(client: &Client) -> Result<()> {
+    let objects = manifests::objects(&Settings::release());
+    let (webhooks, others): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|object| object.kind().ends_with("WebhookConfiguration"));
+    eprintln!("removing {} webhook configurations", webhooks.len());
+    for webhook in &webhooks {
+        delete(client, webhook).await?;
+    }
+
+    let definitions = manifests::crds();
+    eprintln!("removing all objects of {} kinds", definitions.len());
+    remove_instances(client, &definitions).await?;
+    for definition in &definitions {
+        delete(client, definition).await?;
+    }
+
+    eprintln!("removing {} objects", others.len());
+    // Backwards: the namespace, which comes first, goes last.
+    for object in others.iter().rev().filter(|object| !is_instance(object)) {
+        delete(client, object).await?;
+    }
+    for object in definitions
+        .iter()
+        .chain(&others)
+        .filter(|object| !is_instance(object))
+    {
+        wait_until_gone(client, object).await?;
+    }
+    eprintln!("nothing of Ebb is left");
+    Ok(())
+}
+
+/// Whether `object` is of one of our own kinds: it goes with its definition.
+fn is_instance(object: &Object) -> bool {
+    object.api_version().contains("knative.dev/")
+}
+
+async fn delete(client: &Client, object: &Object) -> Result<()> {
+    let background = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Background),
+        ..Default::default()
+    };
+    match api_of(client, object)
+        .delete(object.name(), &background)
+        .await
+    {
+        Err(error) if !is_missing(&error) => {
+            Err(error).with_context(|| format!("cannot delete {} {}", object.kind(), object.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn wait_until_gone(client: &Client, object: &Object) -> Result<()> {
+    let api = api_of(client, object);
+    let deadline = Instant::now() + GONE_WITHIN;
+    while api
+        .get_metadata_opt(object.name())
+        .await
+        .with_context(|| format!("cannot read {} {}", object.kind(), object.name()))?
+        .is_some()
+    {
+        if Instant::now() > deadline {
+            bail!(
+                "{} {} was deleted but is still there",
+                object.kind(),
+                object.name()
+            );
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Deletes every object of the defined kinds and frees those whose finalizers nobody removes.
+async fn remove_instances(client: &Client, definitions: &[Object]) -> Result<()> {
+    let kinds: Vec<ApiResource> = definitions.iter().map(defined_resource).collect();
+    let patience = Instant::now() + CONTROLLERS_MAY_TAKE;
+    loop {
+        let mut left = 0_usize;
+        for kind in &kinds {
+            for object in instances(client, kind).await? {
+                left += 1;
+                // In every round: controllers may have made children in the meantime.
+                let by_force = Instant::now() > patience;
+                delete_instance(client, kind, &object, by_force).await?;
+            }
+        }
+        if left == 0 {
+            return Ok(());
+        }
+        if Instant::now() > patience + GONE_WITHIN {
+            bail!("{left} objects of our kinds do not go away");
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+/// The resource that a CustomResourceDefinition defines.
+fn defined_resource(definition: &Object) -> ApiResource {
+    let spec = &definition.value()["spec"];
+    let text = |pointer: &str| {
+        spec.pointer(pointer)
+            .and_then(|value| value.as_str())
+            .unwrap_or_default()
+    };
+    ApiResource {
+        plural: text("/names/plural").to_owned(),
+        ..resource(
+            text("/group"),
+            text("/versions/0/name"),
+            text("/names/kind"),
+        )
+    }
+}
+
+/// All objects of one kind; none if the kind is not served.
+async fn instances(client: &Client, kind: &ApiResource) -> Result<Vec<DynamicObject>> {
+    let api = Api::<DynamicObject>::all_with(client.clone(), kind);
+    match api.list(&ListParams::default()).await {
+        Ok(list) => Ok(list.items),
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot list {}", kind.plural)),
+    }
+}
+
+/// Deletes `object` unless that was done before; `by_force`, also takes its finalizers off, so that it can go although
+/// nobody answers for it.
+async fn delete_instance(
+    client: &Client,
+    kind: &ApiResource,
+    object: &DynamicObject,
+    by_force: bool,
+) -> Result<()> {
+    let name = object.name_any();
+    let api = match object.namespace() {
+        Some(namespace) => Api::<DynamicObject>::namespaced_with(client.clone(), &namespace, kind),
+        None => Api::all_with(client.clone(), kind),
+    };
+    let mut outcome = Ok(());
+    if object.metadata.deletion_timestamp.is_none() {
+        outcome = api
+            .delete(&name, &DeleteParams::background())
+            .await
+            .map(drop);
+    }
+    if by_force && outcome.is_ok() && !object.finalizers().is_empty() {
+        let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        outcome = api
+            .patch(&name, &PatchParams::default(), &none)
+            .await
+            .map(drop);
+    }
+    match outcome {
+        Err(error) if !is_missing(&error) => {
+            Err(error).with_context(|| format!("cannot remove {} {name}", kind.kind))
+        }
+        _ => Ok(()),
+    }
+}
