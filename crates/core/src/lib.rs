@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod config;
+pub mod crd;
 pub mod go;
 pub mod names;
 pub mod plan;

@@ -27,13 +27,11 @@ conditions! {
 pub struct CertificateSpec {
     /// The names; wildcards are allowed.
     #[serde(deserialize_with = "null_is_empty")]
-    #[schemars(required)]
     pub dns_names: Vec<String>,
     /// The base domain, used to shorten a common name that is too long.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
     /// Name of the Secret.
-    #[schemars(required)]
     pub secret_name: String,
 }
 

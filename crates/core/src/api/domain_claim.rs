@@ -15,6 +15,5 @@ object! {
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterDomainClaimSpec {
     /// The namespace that may have a DomainMapping of this name.
-    #[schemars(required)]
     pub namespace: String,
 }

@@ -36,13 +36,11 @@ pub struct DomainMappingSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct Reference {
     /// Kind of the object.
-    #[schemars(required)]
     pub kind: String,
     /// Namespace of the object; defaulted to, and the same as, the referrer's.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Name of the object.
-    #[schemars(required)]
     pub name: String,
     /// API version of the object.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -60,7 +58,6 @@ pub struct Reference {
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretTls {
     /// Name of the Secret.
-    #[schemars(required)]
     pub secret_name: String,
 }
 

@@ -25,7 +25,6 @@ conditions! {
 #[serde(rename_all = "camelCase", default)]
 pub struct ImageSpec {
     /// The reference.
-    #[schemars(required)]
     pub image: String,
     /// The service account whose pull secrets apply.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -108,7 +108,6 @@ pub struct IngressRule {
 pub struct HttpRule {
     /// The paths; the more specific one wins.
     #[serde(deserialize_with = "null_is_empty")]
-    #[schemars(required)]
     pub paths: Vec<HttpPath>,
 }
 
@@ -130,7 +129,6 @@ pub struct HttpPath {
     pub headers: BTreeMap<String, HeaderMatch>,
     /// Where requests go, in shares.
     #[serde(deserialize_with = "null_is_empty")]
-    #[schemars(required)]
     pub splits: Vec<IngressSplit>,
     /// Headers set on each request of this path.
     #[serde(
@@ -145,7 +143,6 @@ pub struct HttpPath {
 #[serde(rename_all = "camelCase", default)]
 pub struct HeaderMatch {
     /// The whole value.
-    #[schemars(required)]
     pub exact: String,
 }
 
@@ -154,13 +151,10 @@ pub struct HeaderMatch {
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressSplit {
     /// Namespace of the Service, the same as the Ingress's.
-    #[schemars(required)]
     pub service_namespace: String,
     /// Name of the Service.
-    #[schemars(required)]
     pub service_name: String,
     /// Port of the Service, by number or name.
-    #[schemars(required)]
     pub service_port: IntOrString,
     /// Share in percent; a single split left at 0 gets everything.
     #[serde(skip_serializing_if = "is_zero")]

@@ -24,13 +24,10 @@ conditions! {
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricSpec {
     /// The stable window, in nanoseconds.
-    #[schemars(required)]
     pub stable_window: i64,
     /// The panic window, in nanoseconds.
-    #[schemars(required)]
     pub panic_window: i64,
     /// The private Service to scrape; empty when only the activator reports.
-    #[schemars(required)]
     pub scrape_target: String,
 }
 

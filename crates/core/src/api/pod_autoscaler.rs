@@ -41,13 +41,11 @@ pub struct PodAutoscalerSpec {
     #[serde(skip_serializing_if = "is_zero")]
     pub container_concurrency: i64,
     /// The object with a `scale` subresource: apiVersion, kind and name.
-    #[schemars(required)]
     pub scale_target_ref: ObjectReference,
     /// Whether a route leads to the revision.
     #[serde(skip_serializing_if = "Reachability::is_empty")]
     pub reachability: Reachability,
     /// The protocol of the revision.
-    #[schemars(required)]
     pub protocol_type: ProtocolType,
 }
 
@@ -68,10 +66,8 @@ pub struct PodAutoscalerStatus {
     )]
     pub annotations: BTreeMap<String, String>,
     /// The public Service. The schema wants it in every status, empty or not.
-    #[schemars(required)]
     pub service_name: String,
     /// The private Service. The schema wants it in every status, empty or not.
-    #[schemars(required)]
     pub metrics_service_name: String,
     /// Replicas wanted; -1 while the autoscaler does not know.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,10 +41,8 @@ pub struct ServerlessServiceSpec {
     #[serde(skip_serializing_if = "Mode::is_empty")]
     pub mode: Mode,
     /// The scale target: apiVersion, kind and name.
-    #[schemars(required)]
     pub object_ref: ObjectReference,
     /// The protocol of the revision.
-    #[schemars(required)]
     pub protocol_type: ProtocolType,
     /// How many activators take part; 0 means all.
     #[serde(skip_serializing_if = "is_zero")]
