@@ -1,0 +1,182 @@
+//! The connection to the autoscaler: one WebSocket, for ever made anew.
+//!
+//! Its address comes from the API (the Service's cluster IP), not from DNS. The activator does its work without this
+//! connection; only revisions at zero wait, since nobody else starts their pods.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ebb_process::Stop;
+use ebb_process::log::Chain;
+use ebb_runtime::Cache;
+use futures::{SinkExt as _, StreamExt as _};
+use k8s_openapi::api::core::v1::Service;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::metrics::LinkMetrics;
+
+/// Name of the autoscaler's Service, and the port of its stats server.
+const SERVICE: &str = "autoscaler";
+const PORT: u16 = 8080;
+/// Connecting and shaking hands.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// A connection that was silent for this long is dead; pings see to it that a live one is not.
+const SILENCE: Duration = Duration::from_secs(10);
+const PING: Duration = Duration::from_millis(3330);
+/// Delays between attempts. Upstream's grow to 14 s; a revision at zero waits for them, so ours end at one second.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LIMIT: Duration = Duration::from_secs(1);
+const RETRY_FACTOR: f64 = 1.3;
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the Service {SERVICE} has no cluster IP yet")]
+    NoAddress,
+    #[error("no connection within {HANDSHAKE:?}")]
+    TimedOut,
+    #[error("cannot connect to {address}")]
+    Connect {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("WebSocket broke")]
+    WebSocket(#[source] Box<tungstenite::Error>),
+    #[error("closed by the autoscaler")]
+    Closed,
+    #[error("silent for {SILENCE:?}")]
+    Silent,
+}
+
+/// Sends frames to the autoscaler.
+#[derive(Debug)]
+pub struct Link {
+    services: Cache<Service>,
+    namespace: String,
+    host: String,
+    frames: mpsc::Receiver<Vec<u8>>,
+    metrics: LinkMetrics,
+}
+
+impl Link {
+    /// A link to the autoscaler of `namespace`, whose Service is in `services`.
+    pub fn new(
+        services: Cache<Service>,
+        namespace: &str,
+        cluster_domain: &str,
+        frames: mpsc::Receiver<Vec<u8>>,
+        metrics: LinkMetrics,
+    ) -> Self {
+        let host = format!("{SERVICE}.{namespace}.svc.{cluster_domain}:{PORT}");
+        Self {
+            services,
+            namespace: namespace.to_owned(),
+            host,
+            frames,
+            metrics,
+        }
+    }
+
+    /// Stays connected until a stop is asked for; give it to the supervisor. `connected` is called each time.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn run(mut self, stop: Stop, connected: impl Fn() + Send) -> Result<(), Infallible> {
+        tokio::select! {
+            () = self.keep(connected) => {}
+            () = stop.triggered() => {}
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self, connected: impl Fn()) {
+        let mut delay = RETRY_FIRST;
+        loop {
+            match self.connect().await {
+                Ok(socket) => {
+                    tracing::info!(autoscaler = %self.host, "connected to the autoscaler");
+                    self.metrics.connected();
+                    delay = RETRY_FIRST;
+                    connected();
+                    let error = self.talk(socket).await;
+                    self.metrics.lost();
+                    tracing::warn!(error = %Chain(&error), "connection to the autoscaler lost");
+                }
+                Err(error) => {
+                    tracing::debug!(error = %Chain(&error), "no connection to the autoscaler")
+                }
+            }
+            let jitter = 1.0 + rand::random::<f64>() / 2.0;
+            self.discard_until(Instant::now() + delay.mul_f64(jitter))
+                .await;
+            delay = delay.mul_f64(RETRY_FACTOR).min(RETRY_LIMIT);
+        }
+    }
+
+    /// What is reported while there is no connection is lost on purpose.
+    async fn discard_until(&mut self, until: Instant) {
+        loop {
+            tokio::select! {
+                Some(_) = self.frames.recv() => {}
+                () = sleep_until(until) => return,
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<WebSocketStream<TcpStream>, Error> {
+        let address = SocketAddr::new(self.address().ok_or(Error::NoAddress)?, PORT);
+        let connect = async {
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(|source| Error::Connect { address, source })?;
+            // A report must not wait for the next one to fill a packet.
+            let _ = stream.set_nodelay(true);
+            let url = format!("ws://{}", self.host);
+            let (socket, _) = tokio_tungstenite::client_async(url, stream)
+                .await
+                .map_err(broken)?;
+            Ok(socket)
+        };
+        timeout(HANDSHAKE, connect)
+            .await
+            .unwrap_or(Err(Error::TimedOut))
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        let service = self.services.get(&self.namespace, SERVICE)?;
+        service.spec.as_ref()?.cluster_ip.as_ref()?.parse().ok()
+    }
+
+    /// Sends frames until the connection ends and tells why it did.
+    async fn talk(&mut self, mut socket: WebSocketStream<TcpStream>) -> Error {
+        let mut heard = Instant::now();
+        let mut pings = interval(PING);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let sent = tokio::select! {
+                Some(frame) = self.frames.recv() => socket.send(Message::Binary(frame.into())).await,
+                _ = pings.tick() => socket.send(Message::Ping(Default::default())).await,
+                message = socket.next() => match message {
+                    None | Some(Ok(Message::Close(_))) => return Error::Closed,
+                    Some(Ok(_)) => {
+                        heard = Instant::now();
+                        Ok(())
+                    }
+                    Some(Err(error)) => Err(error),
+                },
+                () = sleep_until(heard + SILENCE) => return Error::Silent,
+            };
+            if let Err(error) = sent {
+                return broken(error);
+            }
+        }
+    }
+}
+
+fn broken(error: tungstenite::Error) -> Error {
+    Error::WebSocket(Box::new(error))
+}
