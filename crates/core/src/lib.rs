@@ -3,9 +3,11 @@
 //! Values go in, values come out. There is no socket, clock, environment or Kubernetes client in
 //! this crate or anything it depends on.
 
+pub mod admission;
 pub mod api;
 pub mod config;
 pub mod crd;
+pub mod default;
 pub mod go;
 pub mod names;
 pub mod plan;
