@@ -201,9 +201,19 @@ impl std::fmt::Display for PortRef {
 // === impl Addresses ===
 
 impl Addresses {
-    /// Whether a new request has somewhere to go.
-    pub fn can_serve(&self) -> bool {
-        !self.ready.is_empty() || !self.draining.is_empty()
+    /// The addresses to use, sorted: the ready ones. Without any, those that shut down but still answer, and those
+    /// of `before` (sorted) that turned unready without going away: their connections will tell whether they work.
+    pub fn usable(&self, before: &[SocketAddr]) -> Vec<SocketAddr> {
+        if !self.ready.is_empty() {
+            return self.ready.clone();
+        }
+        let kept = self
+            .unready
+            .iter()
+            .filter(|address| before.binary_search(address).is_ok());
+        let mut usable: Vec<SocketAddr> = self.draining.iter().chain(kept).copied().collect();
+        usable.sort_unstable();
+        usable
     }
 
     fn add(&mut self, slice: &EndpointSlice, port: u16) {
@@ -373,6 +383,21 @@ mod tests {
             panic!("no addresses")
         };
         assert_eq!(addresses, expected);
+    }
+
+    #[test]
+    fn without_ready_addresses_those_are_used_that_may_still_answer() {
+        let address = |n: u8| SocketAddr::from(([10, 0, 0, n], 80));
+        let mut addresses = Addresses {
+            ready: vec![address(1)],
+            draining: vec![address(4)],
+            unready: vec![address(2), address(3)],
+        };
+        let before = [address(1), address(3)];
+        assert_eq!(addresses.usable(&before), [address(1)]);
+        addresses.ready.clear();
+        assert_eq!(addresses.usable(&before), [address(3), address(4)]);
+        assert_eq!(addresses.usable(&[]), [address(4)]);
     }
 
     #[test]

@@ -40,6 +40,16 @@ pub struct Site<B> {
     pub rules: Arc<VirtualHost<B>>,
 }
 
+impl<B> Clone for Site<B> {
+    fn clone(&self) -> Self {
+        Self {
+            door: self.door,
+            host: self.host.clone(),
+            rules: self.rules.clone(),
+        }
+    }
+}
+
 /// Why an Ingress cannot be compiled. Admission refuses some of this, but it may be absent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -153,9 +153,16 @@ impl<B> Table<B> {
         self.side_mut(door).insert(host, rules);
     }
 
-    /// Takes a host out; the name must be normalised.
-    pub fn remove(&mut self, door: Door, host: &str) {
-        self.side_mut(door).remove(host);
+    /// Takes these rules of a host out; the name must be normalised. Nothing happens when the host has other rules by
+    /// now: whoever put those there owns it.
+    pub fn remove(&mut self, door: Door, host: &str, rules: &Arc<VirtualHost<B>>) {
+        let side = self.side_mut(door);
+        if side
+            .get(host)
+            .is_some_and(|found| Arc::ptr_eq(found, rules))
+        {
+            side.remove(host);
+        }
     }
 
     /// Number of hosts of one door.

@@ -250,6 +250,27 @@ fn an_error_names_the_field() {
     );
 }
 
+#[test]
+fn only_the_owner_takes_a_host_out() {
+    let spec =
+        json!({ "rules": [{ "hosts": ["a"], "http": { "paths": [{ "splits": to("s") }] } }] });
+    let old = compile(&ingress(&spec), |backend| backend.service)
+        .unwrap()
+        .sites
+        .remove(0);
+    let new = compile(&ingress(&spec), |backend| backend.service)
+        .unwrap()
+        .sites
+        .remove(0);
+    let mut table = TestTable::default();
+    table.insert(old.door, old.host.clone(), old.rules.clone());
+    table.insert(new.door, new.host.clone(), new.rules.clone());
+    table.remove(old.door, &old.host, &old.rules);
+    assert_eq!(table.len(old.door), 1);
+    table.remove(new.door, &new.host, &new.rules);
+    assert_eq!(table.len(old.door), 0);
+}
+
 proptest! {
     /// Against the rule as one would say it: of all paths whose prefix and headers fit, the longest prefix; among
     /// those, one with headers; among those, the first.
