@@ -1,0 +1,168 @@
+//! What the autoscaler tells of each revision, under upstream's names.
+//!
+//! Read from the deciders and the pods when somebody scrapes, so a revision that is gone is gone
+//! here, too.
+
+use ebb_core::api::pod_autoscaler::PodAutoscaler;
+use ebb_core::names::labels;
+use ebb_core::plan::meta;
+use ebb_core::scale::{Metric, Pods};
+use ebb_runtime::{Cache, Key};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::collector::PodIndex;
+use crate::scaler::{Scaler, View};
+
+/// One revision, at the moment of the scrape.
+struct Row {
+    labels: [(&'static str, String); 4],
+    view: View,
+    pods: Pods,
+}
+
+/// A gauge: its name, what it says, and how to read it. A revision that it says nothing about is
+/// left out.
+struct Gauge(&'static str, &'static str, fn(&Row) -> Option<f64>);
+
+const GAUGES: [Gauge; 14] = [
+    Gauge(
+        "kn_revision_pods_desired",
+        "Pods the decider wants",
+        |row| Some(f64::from(row.view.desired.unwrap_or(0))),
+    ),
+    Gauge(
+        "kn_revision_capacity_excess",
+        "Excess burst capacity",
+        |row| Some(f64::from(row.view.spare_burst)),
+    ),
+    Gauge("kn_revision_panic_mode", "1 in panic, 0 otherwise", |row| {
+        Some(f64::from(u8::from(row.view.panics)))
+    }),
+    Gauge(
+        "kn_revision_concurrency_stable",
+        "Requests in flight, averaged over the stable window",
+        |row| concurrency(row, row.view.load.stable),
+    ),
+    Gauge(
+        "kn_revision_concurrency_panic",
+        "Requests in flight, averaged over the panic window",
+        |row| concurrency(row, row.view.load.panic),
+    ),
+    Gauge(
+        "kn_revision_concurrency_target",
+        "Requests in flight that a pod should have",
+        |row| concurrency(row, row.view.rules.target),
+    ),
+    Gauge(
+        "kn_revision_rps_stable_per_second",
+        "Requests, averaged over the stable window",
+        |row| rps(row, row.view.load.stable),
+    ),
+    Gauge(
+        "kn_revision_rps_panic_per_second",
+        "Requests, averaged over the panic window",
+        |row| rps(row, row.view.load.panic),
+    ),
+    Gauge(
+        "kn_revision_rps_target_per_second",
+        "Requests that a pod should get",
+        |row| rps(row, row.view.rules.target),
+    ),
+    Gauge(
+        "kn_revision_pods_requested",
+        "Pods wanted within bounds",
+        |row| row.view.requested.map(f64::from),
+    ),
+    Gauge("kn_revision_pods_count", "Ready pods", |row| {
+        Some(f64::from(row.pods.ready))
+    }),
+    Gauge(
+        "kn_revision_pods_not_ready_count",
+        "Pods that are not ready",
+        |row| Some(f64::from(row.pods.not_ready)),
+    ),
+    Gauge(
+        "kn_revision_pods_pending_count",
+        "Pods that do not run yet",
+        |row| Some(f64::from(row.pods.pending)),
+    ),
+    Gauge(
+        "kn_revision_pods_terminating_count",
+        "Pods that are leaving",
+        |row| Some(f64::from(row.pods.terminating)),
+    ),
+];
+
+fn concurrency(row: &Row, value: f64) -> Option<f64> {
+    (row.view.rules.metric == Metric::Concurrency).then_some(value)
+}
+
+fn rps(row: &Row, value: f64) -> Option<f64> {
+    (row.view.rules.metric == Metric::Rps).then_some(value)
+}
+
+/// Shows every revision that this replica decides for.
+#[derive(Debug)]
+pub struct Revisions {
+    /// Who decides.
+    pub scaler: Scaler,
+    /// What they are called.
+    pub autoscalers: Cache<PodAutoscaler>,
+    /// What they have.
+    pub pods: PodIndex,
+}
+
+impl Revisions {
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        self.scaler.for_each(|key, view| {
+            if let Some(autoscaler) = self.autoscalers.by_key(key) {
+                rows.push(Row {
+                    labels: identify(key, &autoscaler),
+                    view: *view,
+                    pods: self.pods.count(key),
+                });
+            }
+        });
+        rows.sort_by(|a, b| a.labels.cmp(&b.labels));
+        rows
+    }
+}
+
+impl Collector for Revisions {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let rows = self.rows();
+        for Gauge(name, help, read) in &GAUGES {
+            let values: Vec<_> = rows
+                .iter()
+                .filter_map(|row| Some((&row.labels, read(row)?)))
+                .collect();
+            let Some((_, first)) = values.first() else {
+                continue;
+            };
+            let kind = ConstGauge::new(*first).metric_type();
+            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+            for (labels, value) in values {
+                let series = metric.encode_family(labels)?;
+                ConstGauge::new(value).encode(series)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn identify(key: &Key, autoscaler: &PodAutoscaler) -> [(&'static str, String); 4] {
+    let label = |name| {
+        meta::label(&autoscaler.metadata, name)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    [
+        ("k8s_namespace_name", key.namespace.clone()),
+        ("kn_configuration_name", label(labels::CONFIGURATION)),
+        ("kn_revision_name", key.name.clone()),
+        ("kn_service_name", label(labels::SERVICE)),
+    ]
+}
