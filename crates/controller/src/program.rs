@@ -1,0 +1,368 @@
+//! Puts the process together: connection, configuration, caches, one controller and one Lease a reconciler.
+
+use std::time::Duration;
+
+use ebb_core::config::{LeaderElection, Settings as _};
+use ebb_core::names::labels;
+use ebb_process::log::Handle;
+use ebb_process::metrics::{Exposition, Registry};
+use ebb_process::supervisor::Failure;
+use ebb_process::{Supervisor, signal};
+use ebb_runtime::admin::{self, Readiness};
+use ebb_runtime::config::{ConfigMaps, Live, Metrics as ConfigMetrics};
+use ebb_runtime::events::Recorder;
+use ebb_runtime::lease::{self, Elector, Timing};
+use ebb_runtime::reconcile::{Controller, Metrics, Reconcile};
+use ebb_runtime::{Key, client, cluster, logging};
+use kube::Client;
+use tokio::sync::watch;
+
+use crate::caches::{Caches, controller_key, keys, label_key, path};
+use crate::live::Config;
+use crate::settings::Settings;
+use crate::writer::{Writer, manager};
+use crate::{configuration, gc, labeler, revision, route, serverless_service, service};
+
+/// Requests in flight when a stop comes get this long to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the process cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    #[error(transparent)]
+    Config(#[from] ebb_runtime::config::Error),
+    #[error("cannot serve the admin ports")]
+    Port(#[source] std::io::Error),
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Task(#[from] Failure),
+}
+
+/// Runs the controller until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, or when one of its tasks dies.
+pub async fn run(settings: Settings, log: Handle) -> Result<(), Error> {
+    let supervisor = Supervisor::new();
+    signal::stop_on_signal(&supervisor).map_err(Error::Signals)?;
+    let mut registry = Registry::default();
+    let queue_metrics = Metrics::register(&mut registry);
+    let config_metrics = ConfigMetrics::register(&mut registry);
+    let readiness = Readiness::new(supervisor.stop());
+    let caches_ready = readiness.waits_for("caches");
+    for (name, port, router) in [
+        (
+            "metrics port",
+            settings.metrics_port,
+            admin::metrics(Exposition::new(registry)),
+        ),
+        (
+            "health port",
+            settings.health_port,
+            admin::health(readiness),
+        ),
+        (
+            "profiling port",
+            settings.profiling_port,
+            admin::profiling(),
+        ),
+    ] {
+        let listener = admin::bind(Settings::address(port))
+            .await
+            .map_err(Error::Port)?;
+        supervisor.spawn(name, admin::serve(listener, router, supervisor.stop()));
+    }
+
+    let client = client::connect(settings.kubeconfig.clone()).await?;
+    let started = start(
+        &supervisor,
+        &client,
+        &settings,
+        log,
+        config_metrics,
+        queue_metrics,
+    );
+    let stop = supervisor.stop();
+    tokio::select! {
+        started = started => {
+            started?;
+            caches_ready.set(true);
+            tracing::info!("controller started");
+        }
+        () = stop.triggered() => {}
+    }
+    Ok(supervisor.run(DRAIN).await?)
+}
+
+async fn start(
+    supervisor: &Supervisor,
+    client: &Client,
+    settings: &Settings,
+    log: Handle,
+    config_metrics: ConfigMetrics,
+    queue_metrics: Metrics,
+) -> Result<(), Error> {
+    client::wait_for_server(client, &settings.kubernetes_min_version).await?;
+    let events = Recorder::start(supervisor, client.clone(), "controller");
+    let namespace = settings.system_namespace.as_str();
+    let maps = ConfigMaps::start(
+        supervisor,
+        client.clone(),
+        namespace,
+        events.clone(),
+        config_metrics,
+    )
+    .await;
+    logging::follow(
+        supervisor,
+        &maps,
+        &settings.config_logging_name,
+        "controller",
+        log,
+    )?;
+    // Without a resolver configuration the default domain holds.
+    let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
+    let cluster_domain = cluster::domain(settings.cluster_domain.as_deref(), &resolv_conf);
+    let config = Config::follow(&maps, settings, &cluster_domain)?;
+    let election = maps.or_default(&settings.config_leader_election_name, LeaderElection::parse)?;
+
+    let caches = Caches::start(supervisor, client, namespace);
+    caches.ready().await;
+    let wiring = Wiring {
+        supervisor,
+        client,
+        settings,
+        election: &election.get(),
+        identity: lease::identity(&settings.pod_name, settings.pod_uid.as_deref()),
+        events,
+        metrics: queue_metrics,
+        caches,
+        config,
+    };
+    wiring.start();
+    Ok(())
+}
+
+/// Everything a controller is put together from.
+struct Wiring<'a> {
+    supervisor: &'a Supervisor,
+    client: &'a Client,
+    settings: &'a Settings,
+    election: &'a LeaderElection,
+    identity: String,
+    events: Recorder,
+    metrics: Metrics,
+    caches: Caches,
+    config: Config,
+}
+
+impl Wiring<'_> {
+    fn start(&self) {
+        self.service();
+        self.configuration();
+        self.revision();
+        self.route();
+        self.labeler();
+        self.serverless_service();
+        self.gc();
+    }
+
+    fn service(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::SERVICE, "service-controller");
+        let reconciler = service::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let controller = Controller::new("service-controller", reconciler, &caches.services)
+            .watch(&caches.configurations, |c| {
+                controller_key(&c.metadata, "Service")
+            })
+            .watch(&caches.routes, |r| controller_key(&r.metadata, "Service"));
+        self.run("service.Reconciler", controller);
+    }
+
+    fn configuration(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::CONFIGURATION, "configuration-controller");
+        let reconciler = configuration::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let controller = Controller::new(
+            "configuration-controller",
+            reconciler,
+            &caches.configurations,
+        )
+        .watch(&caches.revisions, |r| {
+            controller_key(&r.metadata, "Configuration")
+        });
+        self.run("configuration.Reconciler", controller);
+    }
+
+    fn revision(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::REVISION, "revision-controller");
+        let config = self.config.clone();
+        let reconciler = revision::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("revision-controller", reconciler, &caches.revisions)
+            .watch(&caches.deployments, |d| {
+                controller_key(&d.metadata, "Revision")
+            })
+            .watch(&caches.pod_autoscalers, |a| {
+                controller_key(&a.metadata, "Revision")
+            })
+            .watch(&caches.pods, |p| label_key(&p.metadata, labels::REVISION))
+            .sweep_on(version(&config.deployment))
+            .sweep_on(version(&config.observability))
+            .sweep_on(version(&config.network));
+        self.run("revision.Reconciler", controller);
+    }
+
+    fn route(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::ROUTE, "route-controller");
+        let config = self.config.clone();
+        let reconciler = route::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("route-controller", reconciler, &caches.routes)
+            .watch(&caches.ingresses, |i| controller_key(&i.metadata, "Route"))
+            .watch(&caches.kube_services, |s| {
+                controller_key(&s.metadata, "Route")
+            });
+        let controller = self
+            .watch_targets(controller)
+            .sweep_on(version(&config.domain))
+            .sweep_on(version(&config.network));
+        self.run("route.Reconciler", controller);
+    }
+
+    fn labeler(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::LABELER, "route-controller");
+        let reconciler = labeler::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let controller = self.watch_targets(Controller::new("labeler", reconciler, &caches.routes));
+        self.run("labeler.Reconciler", controller);
+    }
+
+    /// Wakes the Routes that name, or would name, a Configuration or Revision.
+    fn watch_targets<R: Reconcile>(&self, controller: Controller<R>) -> Controller<R> {
+        let caches = &self.caches;
+        let (following, pinning) = (
+            caches.routes_by_configuration.clone(),
+            caches.routes_by_revision.clone(),
+        );
+        let following_too = following.clone();
+        controller
+            .watch(&caches.configurations, move |c| {
+                keys(following.get(&path(
+                    c.metadata.namespace.as_deref().unwrap_or_default(),
+                    c.metadata.name.as_deref().unwrap_or_default(),
+                )))
+            })
+            .watch(&caches.revisions, move |r| {
+                let namespace = r.metadata.namespace.as_deref().unwrap_or_default();
+                let name = r.metadata.name.as_deref().unwrap_or_default();
+                let mut routes = keys(pinning.get(&path(namespace, name)));
+                if let Some(owner) = label_key(&r.metadata, labels::CONFIGURATION) {
+                    routes.extend(keys(
+                        following_too.get(&path(&owner.namespace, &owner.name)),
+                    ));
+                }
+                routes
+            })
+    }
+
+    fn serverless_service(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::SERVERLESS_SERVICE, "serverlessservice-controller");
+        let reconciler = serverless_service::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let by_target = caches.serverless_services_by_target.clone();
+        let controller = Controller::new(
+            "serverlessservice-controller",
+            reconciler,
+            &caches.serverless_services,
+        )
+        .watch(&caches.slices, |s| {
+            label_key(&s.metadata, labels::SERVERLESS_SERVICE)
+        })
+        .watch(&caches.kube_services, |s| {
+            controller_key(&s.metadata, "ServerlessService")
+        })
+        .watch(&caches.deployments, move |d| {
+            let key = Key::of(d);
+            keys(by_target.get(&path(&key.namespace, &key.name)))
+        })
+        .sweep_on(caches.activator_slices.subscribe());
+        self.run("serverlessservice.reconciler", controller);
+    }
+
+    fn gc(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::GC, "revision-gc-controller");
+        let reconciler = gc::Reconciler {
+            caches: caches.clone(),
+            config: self.config.clone(),
+            writer,
+        };
+        let controller =
+            Controller::new("revision-gc-controller", reconciler, &caches.configurations)
+                .watch(&caches.revisions, |r| {
+                    controller_key(&r.metadata, "Configuration")
+                });
+        self.run("gc.reconciler", controller);
+    }
+
+    fn writer(&self, manager: &'static str, source: &'static str) -> Writer {
+        Writer::new(self.client, manager, &self.events, source)
+    }
+
+    /// Starts a controller under a Lease of its own; `queue` is the last part of the Lease's usual name.
+    fn run<R: Reconcile>(&self, queue: &str, controller: Controller<R>) {
+        let usual = format!("controller.knative.dev.serving.pkg.reconciler.{queue}");
+        let prefix = self.election.lease_prefixes.get(&usual).unwrap_or(&usual);
+        let (component, queue) = prefix.split_once('.').unwrap_or(("controller", prefix));
+        let name = lease::name(component, queue, 0, 1);
+        let timing = Timing {
+            lease: self.election.lease_duration,
+            renew: self.election.renew_deadline,
+            retry: self.election.retry_period,
+        };
+        let (elector, leadership) = Elector::new(
+            self.client.clone(),
+            &self.settings.system_namespace,
+            &name,
+            &self.identity,
+            timing,
+        );
+        self.supervisor
+            .spawn("lease", elector.run(self.supervisor.stop()));
+        let controller = controller
+            .metrics(self.metrics.clone())
+            .deadline(self.settings.reconciliation_timeout);
+        self.supervisor.spawn(
+            "controller",
+            controller.run(leadership, self.supervisor.stop()),
+        );
+    }
+}
+
+fn version<T>(live: &Live<T>) -> watch::Receiver<u64> {
+    live.subscribe()
+}
