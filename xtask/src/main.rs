@@ -1,5 +1,6 @@
 //! The repository's own commands: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod images;
 mod install;
@@ -19,6 +20,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measures what our proxies cost
+    Bench(bench::Args),
     /// Builds the programs, static, and packs each as an OCI image
     Images(images::Args),
     /// Writes config/crd from the types
@@ -29,6 +32,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Bench(args) => tokio::runtime::Runtime::new()?.block_on(bench::run(args)),
         Command::Images(args) => images::run(&args),
         Command::Crds(args) => manifests::run_crds(&args),
         Command::Manifests(args) => manifests::run(&args),

@@ -47,7 +47,7 @@ struct Target {
 }
 
 /// Compiles `programs` and returns where each lies. Cargo's progress and diagnostics go to standard error.
-pub(super) fn compile(profile: Profile, programs: &[&Program]) -> Result<HashMap<String, PathBuf>> {
+pub(crate) fn compile(profile: Profile, programs: &[&Program]) -> Result<HashMap<String, PathBuf>> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo = cargo_build(profile, &triple, programs);
     let mut child = cargo

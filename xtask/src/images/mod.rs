@@ -17,9 +17,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-pub(crate) use catalogue::{CATALOGUE, REPOSITORY, components};
-pub(crate) use compile::Profile;
-pub(crate) use record::{Packed, Record};
+pub(crate) use catalogue::{CATALOGUE, Program, REPOSITORY, Use, components};
+pub(crate) use compile::{Profile, compile};
+use record::Record;
+
+pub(crate) use record::Packed;
 
 use crate::workspace;
 

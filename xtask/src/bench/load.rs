@@ -1,0 +1,153 @@
+//! The load: connections that send the same bytes again as soon as the answer is
+//! complete.
+//!
+//! The generator shares the machine with what it measures, so it does as little
+//! as possible: it never parses more of an answer than status and length.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use futures::future::try_join_all;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How much load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) connections: usize,
+    pub(super) duration: Duration,
+}
+
+/// Where it goes.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) address: SocketAddr,
+    pub(super) host: String,
+    /// Further header lines, each with its end.
+    pub(super) headers: String,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) elapsed: Duration,
+    /// Of every request, sorted.
+    pub(super) latencies: Vec<Duration>,
+}
+
+impl Load {
+    /// Sends for the whole duration.
+    ///
+    /// # Errors
+    /// Any answer that is not 200 and any connection that breaks: what fails is not
+    /// measured.
+    pub(super) async fn run(&self, target: &Target) -> Result<Outcome> {
+        let begin = Instant::now();
+        let end = begin + self.duration;
+        let workers = (0..self.connections).map(|_| work(target, end));
+        let mut latencies = try_join_all(workers).await?.concat();
+        latencies.sort_unstable();
+        Ok(Outcome {
+            elapsed: begin.elapsed(),
+            latencies,
+        })
+    }
+}
+
+impl Target {
+    /// Whether one request is answered with 200 now.
+    pub(super) async fn answers(&self) -> bool {
+        match Connection::open(self).await {
+            Ok(mut connection) => connection.exchange().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+}
+
+async fn work(target: &Target, end: Instant) -> Result<Vec<Duration>> {
+    let mut connection = Connection::open(target).await?;
+    let mut latencies = Vec::with_capacity(1 << 16);
+    loop {
+        let begin = Instant::now();
+        if begin >= end {
+            return Ok(latencies);
+        }
+        connection.exchange().await?;
+        latencies.push(begin.elapsed());
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(target: &Target) -> Result<Self> {
+        let Target {
+            address,
+            host,
+            headers,
+        } = target;
+        let stream = TcpStream::connect(address)
+            .await
+            .with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ebb-bench\r\nAccept: */*\r\n{headers}\r\n"
+        );
+        Ok(Self {
+            stream,
+            request: request.into_bytes(),
+            answer: Vec::with_capacity(4096),
+        })
+    }
+
+    async fn exchange(&mut self) -> Result<()> {
+        self.stream.write_all(&self.request).await?;
+        self.answer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            if is_complete(&self.answer)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether a whole answer of known length is there.
+fn is_complete(answer: &[u8]) -> Result<bool> {
+    let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(false);
+    };
+    let text = std::str::from_utf8(&answer[..head])?;
+    if !text.starts_with("HTTP/1.1 200 ") {
+        bail!("answered {}", String::from_utf8_lossy(answer));
+    }
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .context("an answer without a length")?;
+    Ok(answer.len() >= head + 4 + length.1.trim().parse::<usize>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_with_its_last_byte() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        for end in 0..answer.len() {
+            assert!(!is_complete(&answer[..end]).unwrap(), "{end}");
+        }
+        assert!(is_complete(answer).unwrap());
+        assert!(is_complete(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n").is_err());
+    }
+}
