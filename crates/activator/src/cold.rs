@@ -46,8 +46,8 @@ pub fn log(revision: &Revision, pod: &Pod, arrival: Arrival, sent: Instant) {
         return;
     };
     tracing::info!(
+        "knative.dev/key" = %format_args!("{}/{}", revision.namespace, revision.name),
         revision = %revision.name,
-        namespace = %revision.namespace,
         pod = %pod.address(),
         source = pod.source().label(),
         address_ms = since(seen),

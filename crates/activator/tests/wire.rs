@@ -1,0 +1,505 @@
+//! Client → activator → pod over real sockets, with caches instead of an API server.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_activator::director::{Caches, Director, Options};
+use ebb_activator::handler::Activator;
+use ebb_activator::metrics::Metrics;
+use ebb_activator::prober::Pace;
+use ebb_activator::report::Reporter;
+use ebb_core::stat::WireStatMessages;
+use ebb_net::drain::Drainer;
+use ebb_net::server::{Handler, Limits, Peer, Server};
+use ebb_process::Stop;
+use ebb_runtime::admin::Readiness;
+use ebb_runtime::{Cache, Key};
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use prost::Message as _;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(10);
+
+type Body = BoxBody<Bytes, std::convert::Infallible>;
+type Client = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
+
+/// What a pod does and has seen.
+#[derive(Default)]
+struct App {
+    unready: AtomicBool,
+    running: AtomicUsize,
+    most: AtomicUsize,
+    served: AtomicUsize,
+    /// While set, requests wait for `go`.
+    slow: AtomicBool,
+    go: Notify,
+}
+
+impl Handler for App {
+    type Body = Body;
+
+    async fn handle(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
+        if request.headers().contains_key("k-network-probe") {
+            let unready = self.unready.load(Ordering::SeqCst);
+            let status = if unready {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::OK
+            };
+            let mut response = Response::new(Full::from("queue").boxed());
+            *response.status_mut() = status;
+            return response;
+        }
+        let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        if self.slow.load(Ordering::SeqCst) {
+            self.go.notified().await;
+        }
+        tokio::task::yield_now().await;
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        self.served.fetch_add(1, Ordering::SeqCst);
+        if request.uri().path() == "/stream" {
+            // The head goes out, the end does not.
+            let first = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"begin")))]);
+            let endless = futures::StreamExt::chain(first, futures::stream::pending());
+            return Response::new(BodyExt::boxed(StreamBody::new(endless)));
+        }
+        let head: Vec<String> = request
+            .headers()
+            .iter()
+            .map(|(n, v)| format!("{n}: {v:?}"))
+            .collect();
+        Response::new(Full::from(head.join("\n")).boxed())
+    }
+}
+
+/// An activator and what it is told.
+struct World {
+    address: SocketAddr,
+    caches: Caches,
+    frames: mpsc::Receiver<Vec<u8>>,
+    stop: Stop,
+    tasks: JoinSet<()>,
+    client: Client,
+    pods: Vec<(SocketAddr, bool)>,
+    version: u64,
+}
+
+impl World {
+    async fn start(concurrency: u32) -> Self {
+        let caches = Caches {
+            revisions: Cache::detached(),
+            pods: Cache::detached(),
+            slices: Cache::detached(),
+        };
+        let pace = Pace {
+            patience: Duration::from_secs(30),
+            late: Duration::from_millis(200),
+        };
+        let own_ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let options = Options {
+            own_ip,
+            idle_connections: 10,
+            pace,
+        };
+        let director = Director::new(caches.clone(), options, Metrics::default());
+        let revisions = director.revisions();
+        let (reporter, frames) = Reporter::new("activator-1");
+        let stop = Stop::new();
+        let readiness = Readiness::new(stop.clone());
+        let drainer = Arc::new(Drainer::new(Duration::from_secs(1)));
+        let handler = Activator::new(
+            Arc::clone(&revisions),
+            reporter,
+            readiness,
+            drainer,
+            "cluster.local",
+        );
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        let server = Server::new(Arc::new(handler), &Limits::default());
+        tasks.spawn(async move { server.run(listener, std::future::pending()).await.unwrap() });
+        let ends = stop.clone();
+        tasks.spawn(async move {
+            let Ok(()) = director.run(ends).await;
+        });
+        let revision = json!({
+            "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+            "metadata": {"name": "rev", "namespace": "ns", "uid": "1", "resourceVersion": "1"},
+            "spec": {"containers": [{"image": "x"}], "containerConcurrency": concurrency, "timeoutSeconds": 3},
+        });
+        caches
+            .revisions
+            .insert(serde_json::from_value(revision).unwrap());
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let world = Self {
+            address,
+            caches,
+            frames,
+            stop,
+            tasks,
+            client,
+            pods: Vec::new(),
+            version: 0,
+        };
+        until("the revision", || revisions.get("ns", "rev").is_some()).await;
+        world
+    }
+
+    /// Starts a pod and tells the activator of it.
+    async fn add_pod(&mut self, app: &Arc<App>) -> SocketAddr {
+        // Each pod has an IP of its own.
+        let ip = Ipv4Addr::new(127, 0, 1, self.pods.len() as u8 + 1);
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::new(Arc::clone(app), &Limits::default());
+        self.tasks
+            .spawn(async move { server.run(listener, std::future::pending()).await.unwrap() });
+        self.announce(address);
+        address
+    }
+
+    fn announce(&mut self, address: SocketAddr) {
+        self.pods.push((address, false));
+        self.publish();
+    }
+
+    /// Says that a pod terminates.
+    fn retire(&mut self, address: SocketAddr) {
+        for (known, leaving) in &mut self.pods {
+            *leaving |= *known == address;
+        }
+        self.publish();
+    }
+
+    /// Writes a slice for each pod, as each has its own port.
+    fn publish(&mut self) {
+        self.version += 1;
+        for (address, leaving) in &self.pods {
+            let slice = json!({
+                "metadata": {
+                    "name": format!("rev-private-{}", address.port()), "namespace": "ns",
+                    "resourceVersion": self.version.to_string(),
+                    "labels": {
+                        "networking.internal.knative.dev/serverlessservice": "rev",
+                        "networking.internal.knative.dev/serviceType": "Private",
+                    },
+                },
+                "addressType": "IPv4",
+                "ports": [{"name": "http", "port": address.port()}],
+                "endpoints": [{"addresses": [address.ip()], "conditions": {"ready": false, "terminating": leaving}}],
+            });
+            self.caches
+                .slices
+                .insert(serde_json::from_value(slice).unwrap());
+        }
+    }
+
+    fn request(&self, revision: &str, path: &str, more: &[(&str, &str)]) -> Request<Full<Bytes>> {
+        let mut request = Request::get(format!("http://{}{path}", self.address))
+            .header("host", "hello.example.com")
+            .header("knative-serving-namespace", "ns")
+            .header("knative-serving-revision", revision);
+        for (name, value) in more {
+            request = request.header(*name, *value);
+        }
+        request.body(Full::default()).unwrap()
+    }
+
+    async fn get_as(&self, revision: &str, path: &str, more: &[(&str, &str)]) -> (u16, String) {
+        let response = self
+            .client
+            .request(self.request(revision, path, more))
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    async fn get(&self) -> (u16, String) {
+        self.get_as("rev", "/", &[]).await
+    }
+
+    /// Ends everything, so that no task outlives its test.
+    async fn end(mut self) {
+        self.stop.trigger();
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let poll = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, poll)
+        .await
+        .unwrap_or_else(|_| panic!("{what} does not come"));
+}
+
+#[tokio::test]
+async fn twenty_requests_at_zero_are_held_told_and_served() {
+    let mut world = World::start(0).await;
+    let app = Arc::new(App::default());
+    let mut requests = JoinSet::new();
+    for _ in 0..20 {
+        let (client, request) = (world.client.clone(), world.request("rev", "/", &[]));
+        requests.spawn(async move { client.request(request).await.unwrap().status() });
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(app.served.load(Ordering::SeqCst), 0);
+    world.add_pod(&app).await;
+    while let Some(status) = timeout(SOON, requests.join_next()).await.unwrap() {
+        assert_eq!(status.unwrap(), 200);
+    }
+    assert_eq!(app.served.load(Ordering::SeqCst), 20);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_first_request_is_told_before_there_is_a_pod() {
+    let mut world = World::start(0).await;
+    let (client, request) = (world.client.clone(), world.request("rev", "/", &[]));
+    world
+        .tasks
+        .spawn(async move { drop(client.request(request).await) });
+    let frame = timeout(SOON, world.frames.recv()).await.unwrap().unwrap();
+    let message = WireStatMessages::decode(&*frame)
+        .unwrap()
+        .messages
+        .remove(0);
+    assert_eq!(
+        (message.namespace.as_str(), message.name.as_str()),
+        ("ns", "rev")
+    );
+    assert_eq!(message.stat.unwrap().average_concurrent_requests, 1.0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_pod_sees_where_the_request_comes_from_and_not_which_revision_it_is() {
+    let mut world = World::start(0).await;
+    let pod = world.add_pod(&Arc::new(App::default())).await;
+    let (status, head) = world.get().await;
+    assert_eq!(status, 200);
+    for line in [
+        "k-proxy-request: \"activator\"",
+        "k-original-host: \"hello.example.com\"",
+        "x-forwarded-for: \"127.0.0.1\"",
+        &format!("host: \"{pod}\""),
+    ] {
+        assert!(head.contains(line), "{line} not in\n{head}");
+    }
+    assert!(!head.contains("knative-serving"), "{head}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_pod_gets_requests_only_once_it_answers_probes() {
+    let mut world = World::start(0).await;
+    let app = Arc::new(App::default());
+    app.unready.store(true, Ordering::SeqCst);
+    world.add_pod(&app).await;
+    let early = timeout(Duration::from_millis(200), world.get()).await;
+    assert!(early.is_err(), "held while the pod is unready");
+    app.unready.store(false, Ordering::SeqCst);
+    assert_eq!(timeout(SOON, world.get()).await.unwrap().0, 200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_at_first_is_used_the_moment_it_listens() {
+    let mut world = World::start(0).await;
+    let place = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    world.announce(address);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let server = Server::new(Arc::new(App::default()), &Limits::default());
+    world
+        .tasks
+        .spawn(async move { server.run(listener, std::future::pending()).await.unwrap() });
+    let begin = std::time::Instant::now();
+    assert_eq!(timeout(SOON, world.get()).await.unwrap().0, 200);
+    assert!(
+        begin.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        begin.elapsed()
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn concurrency_one_never_sees_two_and_uses_every_pod() {
+    let mut world = World::start(1).await;
+    let apps: Vec<_> = (0..3).map(|_| Arc::new(App::default())).collect();
+    for app in &apps {
+        world.add_pod(app).await;
+    }
+    let mut requests = JoinSet::new();
+    for _ in 0..60 {
+        let (client, request) = (world.client.clone(), world.request("rev", "/", &[]));
+        requests.spawn(async move {
+            let response = client.request(request).await.unwrap();
+            let status = response.status();
+            response.into_body().collect().await.unwrap();
+            status
+        });
+    }
+    while let Some(status) = timeout(SOON, requests.join_next()).await.unwrap() {
+        assert_eq!(status.unwrap(), 200);
+    }
+    assert!(apps.iter().all(|app| app.most.load(Ordering::SeqCst) <= 1));
+    let served: usize = apps
+        .iter()
+        .map(|app| app.served.load(Ordering::SeqCst))
+        .sum();
+    assert_eq!(served, 60);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_body_left_open_keeps_the_next_request_waiting() {
+    let mut world = World::start(1).await;
+    world.add_pod(&Arc::new(App::default())).await;
+    let open = world
+        .client
+        .request(world.request("rev", "/stream", &[]))
+        .await
+        .unwrap();
+    assert_eq!(open.status(), 200);
+    let next = timeout(Duration::from_millis(200), world.get()).await;
+    assert!(next.is_err(), "the place is taken until the body ends");
+    drop(open);
+    assert_eq!(timeout(SOON, world.get()).await.unwrap().0, 200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_could_not_be_sent_goes_to_another_pod() {
+    let mut world = World::start(0).await;
+    let (dies, lives) = (Arc::new(App::default()), Arc::new(App::default()));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(Arc::clone(&dies), &Limits::default());
+    let mut doomed = JoinSet::new();
+    let (close, closed) = tokio::sync::oneshot::channel::<()>();
+    doomed.spawn(async move {
+        let closed = async {
+            let _ = closed.await;
+        };
+        server.run(listener, closed).await.unwrap();
+    });
+    world.announce(address);
+    world.add_pod(&lives).await;
+    for _ in 0..40 {
+        assert_eq!(world.get().await.0, 200);
+    }
+    close.send(()).unwrap();
+    timeout(SOON, doomed.join_next()).await.unwrap();
+    for _ in 0..40 {
+        assert_eq!(
+            timeout(SOON, world.get()).await.unwrap().0,
+            200,
+            "nothing is lost with the pod"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_terminating_pod_gets_nothing_more() {
+    let mut world = World::start(0).await;
+    let (leaves, stays) = (Arc::new(App::default()), Arc::new(App::default()));
+    let address = world.add_pod(&leaves).await;
+    world.add_pod(&stays).await;
+    assert_eq!(world.get().await.0, 200);
+    world.retire(address);
+    // The director works on the change in its own task; what it has seen shows in where requests go.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let before = leaves.served.load(Ordering::SeqCst);
+    for _ in 0..40 {
+        assert_eq!(world.get().await.0, 200);
+    }
+    assert_eq!(leaves.served.load(Ordering::SeqCst), before);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_wait_without_end_ends_with_the_timeout_of_the_revision() {
+    let world = World::start(0).await;
+    let (status, text) = timeout(SOON, world.get()).await.unwrap();
+    assert_eq!((status, text.as_str()), (504, "activator request timeout"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_deleted_revision_is_not_found_and_its_line_is_sent_away() {
+    let world = World::start(0).await;
+    let waiting = world.get();
+    let delete = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        world.caches.revisions.remove(&Key::new("ns", "rev"));
+    };
+    let ((status, text), ()) = timeout(SOON, async { tokio::join!(waiting, delete) })
+        .await
+        .unwrap();
+    assert_eq!((status, text.as_str()), (500, ""));
+    let (status, text) = world.get().await;
+    assert_eq!(status, 404);
+    assert_eq!(
+        text,
+        "Error getting active endpoint: revision.serving.knative.dev \"rev\" not found\n"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn probes_are_answered_here() {
+    let world = World::start(0).await;
+    let ask = |headers: &'static [(&'static str, &'static str)]| {
+        world.get_as("rev", "//healthz", headers)
+    };
+    assert_eq!(
+        ask(&[("user-agent", "kube-probe/1.35")]).await,
+        (200, String::new())
+    );
+    assert_eq!(
+        ask(&[("k-network-probe", "activator")]).await,
+        (200, "activator".into())
+    );
+    assert_eq!(
+        ask(&[("k-network-probe", "probe"), ("k-network-hash", "abc")])
+            .await
+            .0,
+        200
+    );
+    assert_eq!(ask(&[("k-network-probe", "probe")]).await.0, 400);
+    let strange = ask(&[("k-network-probe", "<b>")]).await;
+    assert_eq!(
+        strange,
+        (400, "unexpected probe header value: \"&lt;b&gt;\"\n".into())
+    );
+    world.stop.trigger();
+    let leaving = ask(&[("user-agent", "kube-probe/1.35")]).await;
+    assert_eq!(leaving, (500, "received SIGTERM from kubelet\n".into()));
+    world.end().await;
+}
