@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ebb_core::config::{self, Settings as _};
-use ebb_core::names::{labels, ports};
+use ebb_core::names::labels;
 use ebb_core::scale::Pod;
 use ebb_process::metrics::{Exposition, Registry};
 use ebb_process::{Supervisor, log};
@@ -30,8 +30,6 @@ use crate::scaler::Scaler;
 use crate::settings::Settings;
 use crate::stats_server;
 
-/// Port of the stats endpoint and of kubelet's probes.
-const STATS_PORT: u16 = 8080;
 /// PodAutoscalers that are worked on at the same time. A pass waits for the API server most of its
 /// time, and one for a request that waits must not stand behind those of a sweep.
 const CONCURRENCY: usize = 64;
@@ -58,9 +56,9 @@ pub async fn start(
     log: log::Handle,
 ) -> Result<(), Error> {
     let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let stats = admin::bind(SocketAddr::new(any, STATS_PORT)).await?;
-    let metrics_port = admin::bind(SocketAddr::new(any, ports::METRICS)).await?;
-    let profiling = admin::bind(SocketAddr::new(any, ports::PROFILING)).await?;
+    let stats = admin::bind(SocketAddr::new(any, settings.stats_port)).await?;
+    let metrics_port = admin::bind(SocketAddr::new(any, settings.metrics_port)).await?;
+    let profiling = admin::bind(SocketAddr::new(any, settings.profiling_port)).await?;
     let mut registry = Registry::default();
     let namespace = settings.system_namespace.as_str();
 
@@ -88,7 +86,7 @@ pub async fn start(
         config::LeaderElection::parse,
     )?;
 
-    let everywhere = Options {
+    let children = Options {
         keep_manager: Some(reconcile::POD_AUTOSCALER),
         ..Options::default()
     };
@@ -96,9 +94,9 @@ pub async fn start(
         labels: Some(labels::REVISION_UID),
         ..Options::default()
     };
-    let autoscalers = Cache::start(supervisor, Api::all(client.clone()), everywhere);
-    let services = Cache::start(supervisor, Api::all(client.clone()), everywhere);
-    let metric_objects = Cache::start(supervisor, Api::all(client.clone()), everywhere);
+    let autoscalers = Cache::start(supervisor, Api::all(client.clone()), Options::default());
+    let services = Cache::start(supervisor, Api::all(client.clone()), children);
+    let metric_objects = Cache::start(supervisor, Api::all(client.clone()), children);
     let pod_objects: Cache<Pod> = Cache::start(supervisor, Api::all(client.clone()), of_revisions);
     let deployments: Cache<Deployment> =
         Cache::start(supervisor, Api::all(client.clone()), of_revisions);
@@ -213,7 +211,7 @@ pub async fn start(
             bucket,
             namespace: namespace.to_owned(),
             leases: leases.clone(),
-            port: STATS_PORT,
+            port: settings.stats_port,
         };
         let run = peer.run(queue, ownership.clone(), intake.clone(), stop.clone());
         supervisor.spawn("peer", run);

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ebb_core::names;
+use ebb_core::names::{self, ports};
 use ebb_runtime::cluster;
+
+/// Where activators, and replicas among themselves, expect the stats endpoint.
+const STATS_PORT: u16 = 8080;
 
 /// Decides how many pods each revision of a Knative Serving cluster has.
 #[derive(Debug, Parser)]
@@ -51,6 +54,12 @@ pub struct Settings {
     pub kubernetes_min_version: String,
     /// Domain of the cluster's Services.
     pub cluster_domain: String,
+    /// `STATS_PORT`: stats and kubelet's probes.
+    pub stats_port: u16,
+    /// `METRICS_PORT`.
+    pub metrics_port: u16,
+    /// `PROFILING_PORT`.
+    pub profiling_port: u16,
 }
 
 impl Settings {
@@ -66,6 +75,14 @@ impl Settings {
         let get = |name| variables(name).filter(|value| !value.is_empty());
         let or = |name, default: &str| get(name).unwrap_or_else(|| default.to_owned());
         let required = |name| get(name).ok_or(Error::Missing(name));
+        let port = |name, default| match get(name) {
+            None => Ok(default),
+            Some(value) => value.parse().map_err(|_| Error::Bad {
+                name,
+                value,
+                wanted: "a port",
+            }),
+        };
         let pod_ip = required("POD_IP")?;
         let pod_ip = pod_ip.parse().map_err(|_| Error::Bad {
             name: "POD_IP",
@@ -80,6 +97,9 @@ impl Settings {
             config_leader_election: or("CONFIG_LEADERELECTION_NAME", "config-leader-election"),
             kubernetes_min_version: or("KUBERNETES_MIN_VERSION", "v1.34.0"),
             cluster_domain: cluster::domain(get("CLUSTER_DOMAIN").as_deref(), resolv_conf),
+            stats_port: port("STATS_PORT", STATS_PORT)?,
+            metrics_port: port("METRICS_PORT", ports::METRICS)?,
+            profiling_port: port("PROFILING_PORT", ports::PROFILING)?,
         })
     }
 
