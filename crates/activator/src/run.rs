@@ -48,8 +48,10 @@ pub async fn start(
 ) -> anyhow::Result<()> {
     let stop = supervisor.stop();
     let listeners = [bind(ports::HTTP).await?, bind(ports::H2C).await?];
-    let (metrics_port, profiling_port) =
-        (bind(ports::METRICS).await?, bind(ports::PROFILING).await?);
+    let (metrics_port, profiling_port) = (
+        bind(settings.metrics_port).await?,
+        bind(settings.profiling_port).await?,
+    );
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ebb_core::config::parse_duration;
+use ebb_core::names::ports;
 
 /// Idle connections kept to one pod.
 const IDLE_CONNECTIONS: usize = 100;
@@ -47,6 +48,10 @@ pub struct Settings {
     pub probe_frequency: Duration,
     /// `CONFIG_LOGGING_NAME`.
     pub config_logging: String,
+    /// `METRICS_PROMETHEUS_PORT`.
+    pub metrics_port: u16,
+    /// `PROFILING_PORT`.
+    pub profiling_port: u16,
     /// `CLUSTER_DOMAIN`; without it the resolver's configuration tells.
     pub cluster_domain: Option<String>,
 }
@@ -57,16 +62,8 @@ impl Settings {
     /// # Errors
     /// The first variable that is missing or has no meaning.
     pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let get = |name| variables(name).filter(|value| !value.is_empty());
+        let get = |name: &'static str| variables(name).filter(|value| !value.is_empty());
         let required = |name| get(name).ok_or(Error::Missing(name));
-        let number = |name, default| match get(name) {
-            None => Ok(default),
-            Some(value) => value.parse().map_err(|_| Error::Bad {
-                name,
-                value,
-                wanted: "a number",
-            }),
-        };
         let time = |name, default| match get(name) {
             None => Ok(default),
             Some(value) => parse_duration(&value).map_err(|_| Error::Bad {
@@ -85,12 +82,30 @@ impl Settings {
             pod_name: required("POD_NAME")?,
             pod_ip,
             system_namespace: required("SYSTEM_NAMESPACE")?,
-            idle_connections: number("MAX_IDLE_PROXY_CONNS_PER_HOST", IDLE_CONNECTIONS)?,
+            idle_connections: number(&get, "MAX_IDLE_PROXY_CONNS_PER_HOST", IDLE_CONNECTIONS)?,
             probe_timeout: time("PROBE_TIMEOUT", PROBE_TIMEOUT)?,
             probe_frequency: time("PROBE_FREQUENCY", PROBE_FREQUENCY)?,
             config_logging: get("CONFIG_LOGGING_NAME").unwrap_or_else(|| "config-logging".into()),
+            metrics_port: number(&get, "METRICS_PROMETHEUS_PORT", ports::METRICS)?,
+            profiling_port: number(&get, "PROFILING_PORT", ports::PROFILING)?,
             cluster_domain: get("CLUSTER_DOMAIN"),
         })
+    }
+}
+
+fn number<N: std::str::FromStr>(
+    get: impl Fn(&'static str) -> Option<String>,
+    name: &'static str,
+    default: N,
+) -> Result<N, Error> {
+    let wanted = "a number in range";
+    match get(name) {
+        None => Ok(default),
+        Some(value) => value.parse().map_err(|_| Error::Bad {
+            name,
+            value,
+            wanted,
+        }),
     }
 }
 
