@@ -30,8 +30,7 @@ pub enum Protocol {
 pub struct Settings {
     /// HTTP/1.1 connections kept open without a request.
     pub max_idle: usize,
-    /// How long such a connection is kept. Below the 60 s after which our own
-    /// servers close one, so that the side that sends is the side that closes.
+    /// How long such a connection is kept.
     pub idle_timeout: Duration,
     /// How connections are opened.
     pub backoff: Backoff,
@@ -84,7 +83,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_idle: 1000,
-            idle_timeout: Duration::from_secs(50),
+            idle_timeout: Duration::from_secs(90),
             backoff: Backoff::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ebb_net::server;
 use ebb_net::timeout::Limits;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
@@ -10,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::{
-    App, NO_LIMITS, PATIENCE, Proxy, Raw, accept, app, listen, serve, text_response,
+    App, NO_LIMITS, PATIENCE, Proxy, Raw, accept, app, listen, serve, serve_with, text_response,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -226,4 +227,29 @@ async fn the_proxy_answers_while_the_client_still_sends() {
             .await
             .starts_with("HTTP/1.1 413 ")
     );
+}
+
+#[tokio::test]
+async fn half_a_head_is_cut_and_a_silent_connection_is_kept() {
+    let handler =
+        App(async |_: Request<hyper::body::Incoming>| text_response(StatusCode::OK, "ok"));
+    let limits = server::Limits {
+        header_timeout: Duration::from_millis(200),
+        ..server::Limits::default()
+    };
+    let address = serve_with(handler, limits, CancellationToken::new()).await;
+    let (mut mute, mut half, mut kept) = (
+        Raw::open(address).await,
+        Raw::open(address).await,
+        Raw::open(address).await,
+    );
+    for raw in [&mut half, &mut kept] {
+        raw.send(GET).await;
+        raw.read_until("ok").await;
+    }
+    half.send("GET / HTTP/1.1\r\nHo").await;
+    assert_eq!(mute.read_to_end().await, "");
+    assert_eq!(half.read_to_end().await, "");
+    kept.send(GET).await;
+    kept.read_until("ok").await;
 }

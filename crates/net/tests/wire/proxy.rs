@@ -77,9 +77,18 @@ impl Handler for Proxy {
 
 /// Serves `handler` on loopback until `stop`.
 pub(crate) async fn serve<H: Handler>(handler: H, stop: CancellationToken) -> SocketAddr {
+    serve_with(handler, Limits::default(), stop).await
+}
+
+/// The same, within `limits`.
+pub(crate) async fn serve_with<H: Handler>(
+    handler: H,
+    limits: Limits,
+    stop: CancellationToken,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Arc::new(handler), &Limits::default());
+    let server = Server::new(Arc::new(handler), &limits);
     tokio::task::spawn(async move { server.run(listener, stop.cancelled_owned()).await.unwrap() });
     address
 }

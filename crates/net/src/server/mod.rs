@@ -7,23 +7,28 @@
 //!
 //! The server does not route, log or measure.
 
+mod patience;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use self::patience::{Activity, Counted, HeadTimer};
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -51,8 +56,8 @@ pub struct Peer {
 /// What strangers may use of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Time for the head of a request to arrive, and for a connection to stay
-    /// open without one.
+    /// The least time that a head may take to arrive; it is cut at most half as
+    /// much later. A connection between two requests may stay open for ever.
     pub header_timeout: Duration,
     /// Bytes of a request's head.
     pub max_header_bytes: usize,
@@ -68,6 +73,8 @@ pub struct Server<H> {
     /// Set to true to drain. Each connection holds a receiver, so the channel
     /// also tells when the last one has ended.
     draining: watch::Sender<bool>,
+    /// How often a connection looks at its head's progress.
+    tick: Duration,
 }
 
 /// Listens on `port` of all addresses, IPv6 and IPv4, or IPv4 alone where there
@@ -149,18 +156,17 @@ impl<H: Handler> Server<H> {
         let mut protocols = auto::Builder::new(TokioExecutor::new());
         protocols
             .http1()
-            .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(limits.max_header_bytes);
         protocols
             .http2()
-            .timer(TokioTimer::new())
             .max_header_list_size(limits.max_header_bytes as u32)
             .max_concurrent_streams(limits.max_streams);
         Self {
             handler,
             protocols,
             draining: watch::Sender::new(false),
+            tick: patience::tick(limits.header_timeout),
         }
     }
 
@@ -201,42 +207,55 @@ impl<H: Handler> Server<H> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let handler = Arc::clone(&self.handler);
-        let protocols = self.protocols.clone();
+        let activity = Activity::new();
+        let mut protocols = self.protocols.clone();
+        protocols.http1().timer(HeadTimer(Arc::clone(&activity)));
         let mut draining = self.draining.subscribe();
         let drain = draining.clone();
+        let length = self.tick;
         let peer = Arc::new(peer);
         async move {
             let service = hyper::service::service_fn(|request| {
                 let (handler, peer) = (Arc::clone(&handler), Arc::clone(&peer));
                 async move { Ok::<_, Infallible>(handler.handle(request, &peer).await) }
             });
-            let connection =
-                protocols.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            let mut connection = pin!(connection);
-            {
-                let mut told = pin!(draining.wait_for(|draining| *draining));
-                let mut armed = false;
-                // A connection is woken for each request, the drain comes once:
-                // leave a waker with it the first time, later only look whether
-                // it has come, which takes no lock.
-                let ended = poll_fn(|cx| {
+            let activity_of_stream = Arc::clone(&activity);
+            let stream = TokioIo::new(Counted {
+                stream,
+                activity: activity_of_stream,
+            });
+            let mut connection = pin!(protocols.serve_connection_with_upgrades(stream, service));
+            let mut told = pin!(draining.wait_for(|draining| *draining));
+            let mut tick = pin!(sleep(length));
+            let (mut armed, mut leaving) = (false, false);
+            poll_fn(|cx| {
+                loop {
+                    // Errors are the client's business: it broke off or spoke no
+                    // HTTP.
                     if connection.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(true);
+                        return Poll::Ready(());
                     }
-                    if armed && matches!(drain.has_changed(), Ok(false)) {
-                        return Poll::Pending;
+                    // The connection is woken for each request, the drain comes
+                    // once: leave a waker with it the first time, later only look
+                    // whether it has come, which takes no lock.
+                    let nothing_new = armed && matches!(drain.has_changed(), Ok(false));
+                    if !leaving && !nothing_new {
+                        armed = true;
+                        leaving = told.as_mut().poll(cx).is_ready();
+                        if leaving {
+                            connection.as_mut().graceful_shutdown();
+                            continue;
+                        }
                     }
-                    armed = true;
-                    told.as_mut().poll(cx).map(|_| false)
-                })
-                .await;
-                if ended {
-                    return;
+                    ready!(tick.as_mut().poll(cx));
+                    activity.tick();
+                    if activity.is_mute() {
+                        return Poll::Ready(());
+                    }
+                    tick.as_mut().reset(Instant::now() + length);
                 }
-            }
-            connection.as_mut().graceful_shutdown();
-            // Errors are the client's business: it broke off or spoke no HTTP.
-            let _ = connection.await;
+            })
+            .await;
         }
     }
 
@@ -257,7 +276,7 @@ impl<H: Handler> Server<H> {
             | io::ErrorKind::Interrupted => Ok(()),
             _ => {
                 tracing::warn!(%error, "cannot accept connections for the moment");
-                tokio::time::sleep(PAUSE).await;
+                sleep(PAUSE).await;
                 Ok(())
             }
         }
