@@ -90,7 +90,7 @@ impl Error {
 
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
-        Self::of(request::is_conflict(&error), error.into())
+        Self::of(request::is_conflict(&error), request::Failure(error).into())
     }
 }
 

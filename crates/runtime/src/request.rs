@@ -2,6 +2,8 @@
 //!
 //! kube's `Api` decides the scope by type; here the key decides, so that one function serves every kind.
 
+use std::fmt;
+
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::client::Body;
 use kube::core::request::Request;
@@ -129,6 +131,31 @@ where
     }
 }
 
+/// An error of a call, told as the API server tells it. kube's own text repeats the whole answer, structure and all.
+#[derive(Debug)]
+pub struct Failure(pub kube::Error);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            kube::Error::Api(answer) if answer.message.is_empty() => {
+                write!(f, "{} {}", answer.code, answer.reason)
+            }
+            kube::Error::Api(answer) => f.write_str(&answer.message),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            kube::Error::Api(_) => None,
+            error => error.source(),
+        }
+    }
+}
+
 /// Whether the object was not there.
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
@@ -142,4 +169,25 @@ pub fn is_conflict(error: &kube::Error) -> bool {
 /// Whether the API server will refuse the same request again: the caller must change something.
 pub fn is_refused(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 403 | 405 | 422))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::Failure;
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_the_server() {
+        let refusal = |message: &str| {
+            Failure(kube::Error::Api(
+                Status::failure(message, "Invalid").with_code(422).boxed(),
+            ))
+        };
+        assert_eq!(
+            refusal("name: Required value").to_string(),
+            "name: Required value"
+        );
+        assert_eq!(refusal("").to_string(), "422 Invalid");
+    }
 }

@@ -26,18 +26,18 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct Error {
     key: Key,
     #[source]
-    source: Box<kube::Error>,
+    source: Box<request::Failure>,
 }
 
 impl Error {
     /// What the API said.
     pub fn cause(&self) -> &kube::Error {
-        &self.source
+        &self.source.0
     }
 
     /// Whether somebody else kept changing the object.
     pub fn is_conflict(&self) -> bool {
-        request::is_conflict(&self.source)
+        request::is_conflict(&self.source.0)
     }
 }
 
@@ -82,7 +82,7 @@ impl StatusWriter {
         let key = Key::of(live);
         let error = |source| Error {
             key: key.clone(),
-            source: Box::new(source),
+            source: Box::new(request::Failure(source)),
         };
         let wanted = serde_json::to_value(status)
             .map_err(kube::Error::SerdeError)

@@ -35,18 +35,18 @@ pub struct Error {
     kind: String,
     key: Key,
     #[source]
-    source: Box<kube::Error>,
+    source: Box<request::Failure>,
 }
 
 impl Error {
     /// What the API said.
     pub fn cause(&self) -> &kube::Error {
-        &self.source
+        &self.source.0
     }
 
     /// Whether somebody else changed the object first.
     pub fn is_conflict(&self) -> bool {
-        request::is_conflict(&self.source)
+        request::is_conflict(&self.source.0)
     }
 }
 
@@ -126,7 +126,7 @@ impl Applier {
             verb: "apply",
             kind: K::kind(&()).into_owned(),
             key: key.clone(),
-            source: Box::new(source),
+            source: Box::new(request::Failure(source)),
         };
         let wish = wish(desired)
             .map_err(kube::Error::SerdeError)
@@ -177,7 +177,7 @@ impl Applier {
                 verb: "create",
                 kind: K::kind(&()).into_owned(),
                 key: Key::of(desired),
-                source: Box::new(source),
+                source: Box::new(request::Failure(source)),
             })
     }
 
@@ -202,7 +202,7 @@ impl Applier {
                 verb: "delete",
                 kind: K::kind(&()).into_owned(),
                 key,
-                source: Box::new(source),
+                source: Box::new(request::Failure(source)),
             })
     }
 }
