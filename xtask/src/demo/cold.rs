@@ -48,7 +48,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings> {
     stage.apply(SERVICE, template, Value::Null).await?;
     let service = stage.ready(SERVICE).await?;
     let host = stage::host(&service)?;
-    let revision = format!("{NAMESPACE}/{}", latest_revision(&service.data)?);
+    let revision = latest_revision(&service.data)?;
 
     println!(
         "   {:>8}  {:>9}  {:>8}  {:>7}  {:>9}  {:>6}  {:>6}",

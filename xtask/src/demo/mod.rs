@@ -13,6 +13,7 @@ mod floor;
 mod hello;
 mod http;
 mod load;
+mod logs;
 mod phases;
 mod pods;
 mod report;
@@ -21,20 +22,80 @@ mod signals;
 mod split;
 mod stage;
 
-use anyhow::{Result, bail};
-use kube::Client;
+use std::path::Path;
 
+use anyhow::{Result, bail};
+
+use crate::cluster::{self, Cluster, Name};
+use crate::images::{Packed, Profile};
+use crate::install::{self, DOMAIN, Target};
 use crate::workspace;
 use report::Report;
 use stage::Stage;
 
-pub(crate) use stage::remove_namespace;
+/// Options of `cargo xtask demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave everything as it is afterwards, and say how to use it.
+    #[arg(long)]
+    keep: bool,
+    /// Use the cluster of the current kubeconfig instead of bringing one up.
+    #[arg(long)]
+    no_cluster: bool,
+    /// Name of the cluster to bring up.
+    #[arg(long, default_value = "ebb")]
+    name: Name,
+    /// Cargo profile of the images.
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
+    profile: Profile,
+}
 
-/// Plays all steps on a cluster where Ebb is installed, and says what came of it.
-///
-/// `hello` and `autoscale` are the references of the sample images.
-pub(crate) async fn play(client: Client, hello: String, autoscale: String) -> Result<()> {
-    let stage = Stage::set(client, hello, autoscale).await?;
+/// Runs `cargo xtask demo`.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    // A cluster that was there before is not ours to take down.
+    let was_up = args.no_cluster || cluster::find(&args.name).await?.is_some();
+    let cluster = if args.no_cluster {
+        None
+    } else {
+        Some(cluster::up(&args.name).await?)
+    };
+    let target = match &cluster {
+        Some(cluster) => Target::of(cluster).await?,
+        None => Target::current(&args.name).await?,
+    };
+
+    let directory = workspace::target().join("demo");
+    let mut played = tokio::select! {
+        played = play(&target, args.profile, &directory) => played,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    if let Err(error) = &mut played {
+        let logs = directory.join("logs");
+        logs::collect(&target.client, &logs).await;
+        *error = anyhow::anyhow!("{error:#}\nlogs of all parts: {}", logs.display());
+    }
+    if args.keep {
+        explain(&target, cluster.as_ref()).await?;
+    } else if let (Some(cluster), false) = (&cluster, was_up) {
+        cluster.down().await?;
+    } else {
+        stage::remove_namespace(&target.client).await?;
+    }
+    played
+}
+
+/// Installs Ebb, plays all steps and says what came of it.
+async fn play(target: &Target, profile: Profile, directory: &Path) -> Result<()> {
+    let images = install::build(profile).await?;
+    target.load(&images).await?;
+    install::install(&target.client, &install::settings(&images, DOMAIN)).await?;
+
+    let stage = Stage::set(
+        target.client.clone(),
+        reference(&images, "hello"),
+        reference(&images, "autoscale"),
+    )
+    .await?;
     let hello = hello::run(&stage).await?;
     let scale = scale::run(&stage).await?;
     let cold = cold::run(&stage).await?;
@@ -55,9 +116,35 @@ pub(crate) async fn play(client: Client, hello: String, autoscale: String) -> Re
         split,
         missed,
     };
-    report.publish(&workspace::target().join("demo"))?;
+    report.publish(directory)?;
     if !report.missed.is_empty() {
         bail!("{}", report.missed.join("\n"));
     }
+    Ok(())
+}
+
+fn reference(images: &[Packed], name: &str) -> String {
+    let image = images.iter().find(|image| image.name == name);
+    image
+        .map(|image| image.reference.clone())
+        .expect("all images of the catalogue were built")
+}
+
+/// How to go on with what was left in place.
+async fn explain(target: &Target, cluster: Option<&Cluster>) -> Result<()> {
+    println!(
+        "\neverything is left in place, namespace {}",
+        stage::NAMESPACE
+    );
+    if let Some(cluster) = cluster {
+        println!("  export KUBECONFIG={}", cluster.kubeconfig.display());
+    }
+    let gateway = stage::gateway_address(&target.client).await?;
+    println!(
+        "  curl -H 'Host: hello.{}.{DOMAIN}' http://{gateway}/",
+        stage::NAMESPACE
+    );
+    println!("  cargo xtask cluster kubectl -- get ksvc,pods -A");
+    println!("  cargo xtask cluster down");
     Ok(())
 }

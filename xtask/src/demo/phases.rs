@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::hello::milliseconds;
 use super::pods::Life;
+use super::stage::NAMESPACE;
 use crate::manifests::NAMESPACE as SYSTEM;
 
 /// Milestones of one cold start, in milliseconds since the request was sent. What nobody told is absent.
@@ -26,7 +27,7 @@ pub(super) struct Phases {
     /// The autoscaler asks for a pod.
     pub(super) decision: Option<f64>,
     pub(super) pod_created: Option<f64>,
-    /// The API shows the pod's address.
+    /// The pod's address is known to the activator.
     pub(super) pod_addressed: Option<f64>,
     /// The pod answered the activator's probe.
     pub(super) probed: Option<f64>,
@@ -37,7 +38,7 @@ pub(super) struct Phases {
 const ACTIVATOR_LINE: &str = "cold start";
 const AUTOSCALER_LINE: &str = "scaling";
 
-/// Finds out about the cold start of `revision` (`namespace/name`) that began at `sent`.
+/// Finds out about the cold start of `revision`, in the demo's namespace, that began at `sent`.
 pub(super) async fn of(
     client: &Client,
     revision: &str,
@@ -45,52 +46,49 @@ pub(super) async fn of(
     took: Duration,
     pod: Option<&Life>,
 ) -> Phases {
-    let activator = lines(client, "activator", sent, revision, ACTIVATOR_LINE).await;
-    let autoscaler = lines(client, "autoscaler", sent, revision, AUTOSCALER_LINE).await;
     let mut phases = Phases {
         answered: milliseconds(took),
         ..Phases::default()
     };
-    if let Some(line) = activator.first() {
+    let activator = lines(client, "activator", sent, ACTIVATOR_LINE).await;
+    if let Some(line) = activator.iter().find(|line| line["revision"] == revision) {
         read_activator(line, sent, &mut phases);
     }
+    let key = format!("{NAMESPACE}/{revision}");
+    let autoscaler = lines(client, "autoscaler", sent, AUTOSCALER_LINE).await;
     phases.decision = autoscaler
         .iter()
+        .filter(|line| line["knative.dev/key"] == key.as_str())
         .find(|line| line["to"].as_i64().is_some_and(|to| to > 0))
         .and_then(|line| since(sent, logged_at(line)?));
     if let Some(pod) = pod {
         phases.pod_created = since(sent, pod.created);
-        phases.pod_addressed = pod.addressed.and_then(|at| since(sent, at));
+        // What the API shows, if the activator said nothing.
+        phases.pod_addressed = phases
+            .pod_addressed
+            .or_else(|| pod.addressed.and_then(|at| since(sent, at)));
     }
     phases
 }
 
 fn read_activator(line: &Value, sent: SystemTime, phases: &mut Phases) {
-    phases.activator = arrived_at(line).and_then(|arrived| since(sent, arrived));
-    phases.probed = phases
-        .activator
-        .and_then(|arrived| Some(arrived + line["probed_ms"].as_f64()?));
+    phases.activator = line["arrival_unix"]
+        .as_f64()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|arrived| since(sent, SystemTime::UNIX_EPOCH + arrived));
+    let after_arrival = |field: &str| Some(phases.activator? + line[field].as_f64()?);
+    phases.pod_addressed = after_arrival("address_ms");
+    phases.probed = after_arrival("held_ms");
 }
 
-/// When the request came that the activator's `line` speaks of.
-fn arrived_at(line: &Value) -> Option<SystemTime> {
-    let ago = Duration::try_from_secs_f64(line["since_arrival_ms"].as_f64()? / 1000.0).ok()?;
-    logged_at(line)?.checked_sub(ago)
-}
-
-/// The lines with `message` about `revision` that the pods of `program` logged since `from`.
-async fn lines(
-    client: &Client,
-    program: &str,
-    from: SystemTime,
-    revision: &str,
-    message: &str,
-) -> Vec<Value> {
+/// The lines with `message` that the pods of `program` logged since `from`.
+async fn lines(client: &Client, program: &str, from: SystemTime, message: &str) -> Vec<Value> {
     let pods = Api::<Pod>::namespaced(client.clone(), SYSTEM);
     let selected = ListParams::default().labels(&format!("app={program}"));
     let Ok(found) = pods.list(&selected).await else {
         return Vec::new();
     };
+    // The API counts in whole seconds.
     let parameters = LogParams {
         since_time: Timestamp::try_from(from - Duration::from_secs(1)).ok(),
         ..Default::default()
@@ -101,7 +99,7 @@ async fn lines(
         lines.extend(
             log.lines()
                 .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-                .filter(|line| line["message"] == message && line["knative.dev/key"] == revision)
+                .filter(|line| line["message"] == message)
                 .filter(|line| logged_at(line).is_some_and(|at| at >= from)),
         );
     }
@@ -126,15 +124,12 @@ mod tests {
 
     #[test]
     fn the_activators_line_tells_when_the_request_came_and_when_the_pod_answered() {
-        let sent = SystemTime::from("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        let line = json!({
-            "timestamp": "2026-01-01T00:00:01.000000000Z",
-            "since_arrival_ms": 990.0,
-            "probed_ms": 980.5,
-        });
+        let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let line = json!({ "arrival_unix": 1000.010, "address_ms": 700.0, "held_ms": 980.5 });
         let mut phases = Phases::default();
         read_activator(&line, sent, &mut phases);
         assert_eq!(phases.activator, Some(10.0));
+        assert_eq!(phases.pod_addressed, Some(710.0));
         assert_eq!(phases.probed, Some(990.5));
     }
 

@@ -156,7 +156,7 @@ fn ready_condition(object: &DynamicObject) -> Value {
 }
 
 /// Removes the demo's namespace and waits until it is gone.
-pub(crate) async fn remove_namespace(client: &Client) -> Result<()> {
+pub(super) async fn remove_namespace(client: &Client) -> Result<()> {
     let namespaces = Api::<Namespace>::all(client.clone());
     let deadline = Instant::now() + GONE_WITHIN;
     while namespaces.get_opt(NAMESPACE).await?.is_some() {
@@ -173,7 +173,7 @@ pub(crate) async fn remove_namespace(client: &Client) -> Result<()> {
 }
 
 /// Where requests come in: the load balancer's address, else a port of the first node.
-async fn gateway_address(client: &Client) -> Result<SocketAddr> {
+pub(super) async fn gateway_address(client: &Client) -> Result<SocketAddr> {
     let services = Api::<Service>::namespaced(client.clone(), crate::manifests::NAMESPACE);
     let service = services
         .get("ebb-gateway")

@@ -8,18 +8,21 @@ mod diagnose;
 mod kinds;
 mod ready;
 mod remove;
+mod target;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use kube::Client;
 
-use crate::images::Packed;
+use crate::cluster::Name;
+use crate::images::{self, Packed, Profile};
 use crate::manifests::{self, Settings};
 
 pub(crate) use diagnose::why_not_ready;
 pub(crate) use kinds::api_of;
 pub(crate) use remove::remove;
+pub(crate) use target::Target;
 
 /// Name under which the API server remembers which fields are ours.
 const FIELD_MANAGER: &str = "ebb-install";
@@ -27,6 +30,51 @@ const FIELD_MANAGER: &str = "ebb-install";
 /// How long the cluster may take until every program is ready. Starting takes a few seconds; the rest is for slow
 /// machines that do everything for the first time.
 const READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// Options of `cargo xtask install`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Cargo profile of the images.
+    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    profile: Profile,
+    /// Domain for the hosts of services.
+    #[arg(long, default_value = DOMAIN)]
+    domain: String,
+    /// Our own cluster to use if there is no current kubeconfig.
+    #[arg(long, default_value = "ebb")]
+    name: Name,
+}
+
+/// Options of `cargo xtask uninstall`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RemoveArgs {
+    /// Our own cluster to use if there is no current kubeconfig.
+    #[arg(long, default_value = "ebb")]
+    name: Name,
+}
+
+/// Domain for the hosts of services where nobody says otherwise. It resolves nowhere: clients send it as a header.
+pub(crate) const DOMAIN: &str = "example.com";
+
+/// Runs `cargo xtask install`.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let target = Target::current(&args.name).await?;
+    let images = build(args.profile).await?;
+    target.load(&images).await?;
+    install(&target.client, &settings(&images, &args.domain)).await
+}
+
+/// Runs `cargo xtask uninstall`.
+pub(crate) async fn run_remove(args: RemoveArgs) -> Result<()> {
+    remove(&Target::current(&args.name).await?.client).await
+}
+
+/// Builds all images, away from the threads that wait for the cluster.
+pub(crate) async fn build(profile: Profile) -> Result<Vec<Packed>> {
+    tokio::task::spawn_blocking(move || images::build(profile, &[]))
+        .await
+        .context("the build broke off")?
+}
 
 /// The choices of an installation made from this repository: images as just packed, and a domain, so that what is
 /// deployed can be called from outside the cluster.
@@ -60,11 +108,4 @@ pub(crate) async fn install(client: &Client, settings: &Settings) -> Result<()> 
     ready::admission(client, READY_WITHIN).await?;
     eprintln!("Ebb is ready after {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// A client for the cluster of the current kubeconfig.
-pub(crate) async fn client() -> Result<Client> {
-    Client::try_default().await.context(
-        "no cluster to talk to: set KUBECONFIG, or bring a cluster up with `cargo xtask cluster up`",
-    )
 }

@@ -110,8 +110,10 @@ async fn remove_instances(client: &Client, definitions: &[Object]) -> Result<()>
             for object in instances(client, kind).await? {
                 left += 1;
                 // In every round: controllers may have made children in the meantime.
-                let by_force = Instant::now() > patience;
-                delete_instance(client, kind, &object, by_force).await?;
+                delete_instance(client, kind, &object).await?;
+                if Instant::now() > patience {
+                    release_instance(client, kind, &object).await?;
+                }
             }
         }
         if left == 0 {
@@ -152,37 +154,51 @@ async fn instances(client: &Client, kind: &ApiResource) -> Result<Vec<DynamicObj
     }
 }
 
-/// Deletes `object` unless that was done before; `by_force`, also takes its finalizers off, so that it can go although
-/// nobody answers for it.
+/// Deletes `object`, unless that was done before.
 async fn delete_instance(
     client: &Client,
     kind: &ApiResource,
     object: &DynamicObject,
-    by_force: bool,
 ) -> Result<()> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return Ok(());
+    }
     let name = object.name_any();
-    let api = match object.namespace() {
-        Some(namespace) => Api::<DynamicObject>::namespaced_with(client.clone(), &namespace, kind),
-        None => Api::all_with(client.clone(), kind),
-    };
-    let mut outcome = Ok(());
-    if object.metadata.deletion_timestamp.is_none() {
-        outcome = api
-            .delete(&name, &DeleteParams::background())
-            .await
-            .map(drop);
-    }
-    if by_force && outcome.is_ok() && !object.finalizers().is_empty() {
-        let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-        outcome = api
-            .patch(&name, &PatchParams::default(), &none)
-            .await
-            .map(drop);
-    }
-    match outcome {
+    match api(client, kind, object)
+        .delete(&name, &DeleteParams::background())
+        .await
+    {
         Err(error) if !is_missing(&error) => {
-            Err(error).with_context(|| format!("cannot remove {} {name}", kind.kind))
+            Err(error).with_context(|| format!("cannot delete {} {name}", kind.kind))
         }
         _ => Ok(()),
+    }
+}
+
+/// Takes the finalizers off `object`, so that it can go although nobody answers for it.
+async fn release_instance(
+    client: &Client,
+    kind: &ApiResource,
+    object: &DynamicObject,
+) -> Result<()> {
+    if object.finalizers().is_empty() {
+        return Ok(());
+    }
+    let name = object.name_any();
+    let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    match api(client, kind, object)
+        .patch(&name, &PatchParams::default(), &none)
+        .await
+    {
+        Err(error) if !is_missing(&error) => Err(error)
+            .with_context(|| format!("cannot free {} {name} of its finalizers", kind.kind)),
+        _ => Ok(()),
+    }
+}
+
+fn api(client: &Client, kind: &ApiResource, object: &DynamicObject) -> Api<DynamicObject> {
+    match object.namespace() {
+        Some(namespace) => Api::namespaced_with(client.clone(), &namespace, kind),
+        None => Api::all_with(client.clone(), kind),
     }
 }

@@ -28,7 +28,7 @@ use serde_json::json;
 
 pub(crate) use object::Object;
 pub(crate) use settings::{NAMESPACE, Settings, VERSION};
-pub(crate) use webhooks::{CONFIG_VALIDATION, DEFAULTING, VALIDATION};
+pub(crate) use webhooks::CONFIG_VALIDATION;
 
 /// Options of `cargo xtask manifests` and of `cargo xtask crds`.
 #[derive(Debug, clap::Args)]

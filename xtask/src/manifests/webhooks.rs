@@ -15,9 +15,9 @@ use super::labels;
 use super::settings::NAMESPACE;
 
 /// Sets defaults on our kinds.
-pub(crate) const DEFAULTING: &str = "webhook.serving.knative.dev";
+const DEFAULTING: &str = "webhook.serving.knative.dev";
 /// Validates our kinds.
-pub(crate) const VALIDATION: &str = "validation.webhook.serving.knative.dev";
+const VALIDATION: &str = "validation.webhook.serving.knative.dev";
 /// Validates our ConfigMaps.
 pub(crate) const CONFIG_VALIDATION: &str = "config.webhook.serving.knative.dev";
 
