@@ -160,6 +160,8 @@ impl State {
         }
         if *method == Method::PUT {
             new = body;
+        } else if let Value::Array(operations) = &body {
+            edit(&mut new, operations);
         } else {
             merge(&mut new, &body);
             if let Some(manager) = manager {
@@ -199,6 +201,17 @@ fn failure(code: StatusCode, reason: &str) -> (StatusCode, Value) {
         "code": code.as_u16(), "reason": reason, "message": reason,
     });
     (code, status)
+}
+
+/// RFC 6902, of which it knows how to add a member to an object, or to replace it.
+fn edit(target: &mut Value, operations: &[Value]) {
+    for operation in operations {
+        let path = operation["path"].as_str().unwrap_or_default();
+        let (parent, member) = path.rsplit_once('/').unwrap_or_default();
+        if let Some(parent) = target.pointer_mut(parent) {
+            parent[member] = operation["value"].clone();
+        }
+    }
 }
 
 /// RFC 7396.
