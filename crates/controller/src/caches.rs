@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use ebb_core::api::certificate::Certificate;
 use ebb_core::api::configuration::Configuration;
+use ebb_core::api::domain_claim::ClusterDomainClaim;
+use ebb_core::api::domain_mapping::DomainMapping;
 use ebb_core::api::image::Image;
 use ebb_core::api::ingress::Ingress;
 use ebb_core::api::pod_autoscaler::PodAutoscaler;
@@ -16,7 +19,7 @@ use ebb_process::Supervisor;
 use ebb_runtime::cache::{Index, Object, Options};
 use ebb_runtime::{Cache, Key};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Pod, Service as KubeService};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service as KubeService};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client};
@@ -45,6 +48,11 @@ pub(crate) struct Caches {
     /// Slices behind placeholders.
     pub(crate) placeholder_slices: Cache<EndpointSlice>,
     pub(crate) activator_slices: Cache<EndpointSlice>,
+    pub(crate) domain_mappings: Cache<DomainMapping>,
+    pub(crate) domain_claims: Cache<ClusterDomainClaim>,
+    pub(crate) namespaces: Cache<Namespace>,
+    /// Wildcard certificates of namespaces.
+    pub(crate) wildcard_certificates: Cache<Certificate>,
 
     pub(crate) revisions_by_configuration: Index<Revision>,
     /// By `namespace/route`, from the annotation that the labeler writes.
@@ -58,6 +66,11 @@ pub(crate) struct Caches {
     pub(crate) kube_services_by_route: Index<KubeService>,
     pub(crate) slices_by_service: Index<EndpointSlice>,
     pub(crate) serverless_services_by_target: Index<ServerlessService>,
+    /// By the name of what they refer to, whatever its kind.
+    pub(crate) domain_mappings_by_reference: Index<DomainMapping>,
+    /// By name alone, over all namespaces.
+    pub(crate) domain_mappings_by_name: Index<DomainMapping>,
+    pub(crate) wildcard_certificates_by_namespace: Index<Certificate>,
 }
 
 impl Caches {
@@ -111,6 +124,15 @@ impl Caches {
             slices,
             placeholder_slices,
             activator_slices,
+            domain_mappings: all(supervisor, client, None, None),
+            domain_claims: all(supervisor, client, None, None),
+            namespaces: all(supervisor, client, None, None),
+            wildcard_certificates: all(
+                supervisor,
+                client,
+                Some(labels::WILDCARD_DOMAIN),
+                Some(manager::NAMESPACE_CERTIFICATE),
+            ),
         })
     }
 
@@ -130,6 +152,10 @@ impl Caches {
             slices,
             placeholder_slices,
             activator_slices,
+            domain_mappings,
+            domain_claims,
+            namespaces,
+            wildcard_certificates,
         } = kinds;
         Self {
             revisions_by_configuration: revisions
@@ -152,6 +178,12 @@ impl Caches {
                 let target = s.spec.object_ref.name.as_deref().unwrap_or_default();
                 vec![path(meta::namespace(&s.metadata), target)]
             }),
+            domain_mappings_by_reference: domain_mappings
+                .index(|m| vec![path(meta::namespace(&m.metadata), &m.spec.ref_.name)]),
+            domain_mappings_by_name: domain_mappings
+                .index(|m| vec![meta::name(&m.metadata).to_owned()]),
+            wildcard_certificates_by_namespace: wildcard_certificates
+                .index(|c| vec![meta::namespace(&c.metadata).to_owned()]),
             services,
             configurations,
             revisions,
@@ -166,6 +198,10 @@ impl Caches {
             slices,
             placeholder_slices,
             activator_slices,
+            domain_mappings,
+            domain_claims,
+            namespaces,
+            wildcard_certificates,
         }
     }
 
@@ -186,6 +222,10 @@ impl Caches {
             self.slices.ready(),
             self.placeholder_slices.ready(),
             self.activator_slices.ready(),
+            self.domain_mappings.ready(),
+            self.domain_claims.ready(),
+            self.namespaces.ready(),
+            self.wildcard_certificates.ready(),
         );
     }
 }
@@ -206,6 +246,10 @@ struct Kinds {
     slices: Cache<EndpointSlice>,
     placeholder_slices: Cache<EndpointSlice>,
     activator_slices: Cache<EndpointSlice>,
+    domain_mappings: Cache<DomainMapping>,
+    domain_claims: Cache<ClusterDomainClaim>,
+    namespaces: Cache<Namespace>,
+    wildcard_certificates: Cache<Certificate>,
 }
 
 /// A watch over all namespaces.
@@ -229,6 +273,11 @@ fn all<K: Object>(
 /// The form of index values.
 pub(crate) fn path(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
+}
+
+/// The index value that means this very object.
+pub(crate) fn path_of(meta: &ObjectMeta) -> String {
+    path(meta::namespace(meta), meta::name(meta))
 }
 
 fn by_label(meta: &ObjectMeta, label: &str) -> Vec<String> {

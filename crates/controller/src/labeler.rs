@@ -8,17 +8,15 @@ use ebb_core::api::revision::Revision;
 use ebb_core::api::route::Route;
 use ebb_core::names::ROUTE_FINALIZER;
 use ebb_core::plan::labeler::{Finalizer, Patch as Planned, Plan, Seen, plan};
-use ebb_core::plan::{Note, meta};
+use ebb_core::plan::meta;
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
 use ebb_runtime::{Key, request};
 use jiff::Timestamp;
 use kube::Resource;
-use kube::api::{Patch, PatchParams};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::caches::{Caches, path};
-use crate::writer::{Writer, manager};
+use crate::writer::Writer;
 
 #[derive(Debug)]
 pub(crate) struct Reconciler {
@@ -83,7 +81,8 @@ impl Reconciler {
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
         let key = Key::new(namespace, planned.name.clone());
-        self.merge::<K>(&key, &planned.body)
+        self.writer
+            .merge::<K>(&key, &planned.body)
             .await
             .map_err(|source| {
                 if request::is_conflict(&source) {
@@ -106,51 +105,12 @@ impl Reconciler {
             })
     }
 
-    async fn merge<K>(&self, key: &Key, body: &Value) -> kube::Result<()>
-    where
-        K: Resource<DynamicType = ()> + DeserializeOwned,
-    {
-        let params = PatchParams {
-            field_manager: Some(manager::LABELER.into()),
-            ..PatchParams::default()
-        };
-        request::patch::<K, K>(&self.writer.client, key, None, &params, &Patch::Merge(body))
-            .await
-            .map(drop)
-    }
-
-    async fn set_finalizers(&self, route: &Route, present: bool) -> Result<(), Error> {
-        let mut finalizers = route.metadata.finalizers.clone().unwrap_or_default();
-        finalizers.retain(|finalizer| finalizer != ROUTE_FINALIZER);
-        if present {
-            finalizers.push(ROUTE_FINALIZER.to_owned());
-        }
-        let version = &route.metadata.resource_version;
-        let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
-        let name = meta::name(&route.metadata);
-        match self.merge::<Route>(&Key::of(route), &body).await {
-            Ok(()) => {
-                let text = format!("Updated {name:?} finalizers");
-                self.writer
-                    .notes(route, vec![Note::normal("FinalizerUpdate", text)]);
-                Ok(())
-            }
-            Err(error) if request::is_not_found(&error) => Ok(()),
-            Err(error) => {
-                if !request::is_conflict(&error) {
-                    let text = format!("Failed to update finalizers for {name:?}: {error}");
-                    self.writer
-                        .notes(route, vec![Note::warning("FinalizerUpdateFailed", text)]);
-                }
-                Err(error.into())
-            }
-        }
-    }
-
     async fn write(&self, route: &Route, plan: &Plan) -> Result<(), Error> {
         let namespace = meta::namespace(&route.metadata);
         if plan.finalizer == Finalizer::Add {
-            self.set_finalizers(route, true).await?;
+            self.writer
+                .set_finalizer(route, ROUTE_FINALIZER, true)
+                .await?;
         }
         for patch in &plan.revisions {
             self.patch::<Revision>(namespace, patch).await?;
@@ -159,7 +119,9 @@ impl Reconciler {
             self.patch::<Configuration>(namespace, patch).await?;
         }
         if plan.finalizer == Finalizer::Drop {
-            self.set_finalizers(route, false).await?;
+            self.writer
+                .set_finalizer(route, ROUTE_FINALIZER, false)
+                .await?;
         }
         Ok(())
     }

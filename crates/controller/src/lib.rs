@@ -14,9 +14,11 @@
 
 mod caches;
 mod configuration;
+mod domain_mapping;
 mod gc;
 mod labeler;
 mod live;
+mod namespace_certificate;
 mod program;
 mod revision;
 mod route;

@@ -4,24 +4,27 @@ use std::time::Duration;
 
 use ebb_core::config::{LeaderElection, Settings as _};
 use ebb_core::names::labels;
+use ebb_core::plan::meta;
 use ebb_process::log::Handle;
 use ebb_process::metrics::{Exposition, Registry};
 use ebb_process::supervisor::Failure;
 use ebb_process::{Supervisor, signal};
 use ebb_runtime::admin::{self, Readiness};
-use ebb_runtime::config::{ConfigMaps, Live, Metrics as ConfigMetrics};
+use ebb_runtime::config::{ConfigMaps, Metrics as ConfigMetrics};
 use ebb_runtime::events::Recorder;
 use ebb_runtime::lease::{self, Elector, Timing};
 use ebb_runtime::reconcile::{Controller, Metrics, Reconcile};
 use ebb_runtime::{Key, client, cluster, logging};
 use kube::Client;
-use tokio::sync::watch;
 
-use crate::caches::{Caches, controller_key, keys, label_key, path};
+use crate::caches::{Caches, controller_key, keys, label_key, path, path_of};
 use crate::live::Config;
 use crate::settings::Settings;
 use crate::writer::{Writer, manager};
-use crate::{configuration, gc, labeler, revision, route, serverless_service, service};
+use crate::{
+    configuration, domain_mapping, gc, labeler, namespace_certificate, revision, route,
+    serverless_service, service,
+};
 
 /// Requests in flight when a stop comes get this long to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -168,6 +171,8 @@ impl Wiring<'_> {
         self.labeler();
         self.serverless_service();
         self.gc();
+        self.domain_mapping();
+        self.namespace_certificate();
     }
 
     fn service(&self) {
@@ -220,9 +225,9 @@ impl Wiring<'_> {
                 controller_key(&a.metadata, "Revision")
             })
             .watch(&caches.pods, |p| label_key(&p.metadata, labels::REVISION))
-            .sweep_on(version(&config.deployment))
-            .sweep_on(version(&config.observability))
-            .sweep_on(version(&config.network));
+            .sweep_on(config.deployment.subscribe())
+            .sweep_on(config.observability.subscribe())
+            .sweep_on(config.network.subscribe());
         self.run("revision.Reconciler", controller);
     }
 
@@ -242,8 +247,8 @@ impl Wiring<'_> {
             });
         let controller = self
             .watch_targets(controller)
-            .sweep_on(version(&config.domain))
-            .sweep_on(version(&config.network));
+            .sweep_on(config.domain.subscribe())
+            .sweep_on(config.network.subscribe());
         self.run("route.Reconciler", controller);
     }
 
@@ -268,15 +273,10 @@ impl Wiring<'_> {
         let following_too = following.clone();
         controller
             .watch(&caches.configurations, move |c| {
-                keys(following.get(&path(
-                    c.metadata.namespace.as_deref().unwrap_or_default(),
-                    c.metadata.name.as_deref().unwrap_or_default(),
-                )))
+                keys(following.get(&path_of(&c.metadata)))
             })
             .watch(&caches.revisions, move |r| {
-                let namespace = r.metadata.namespace.as_deref().unwrap_or_default();
-                let name = r.metadata.name.as_deref().unwrap_or_default();
-                let mut routes = keys(pinning.get(&path(namespace, name)));
+                let mut routes = keys(pinning.get(&path_of(&r.metadata)));
                 if let Some(owner) = label_key(&r.metadata, labels::CONFIGURATION) {
                     routes.extend(keys(
                         following_too.get(&path(&owner.namespace, &owner.name)),
@@ -329,6 +329,60 @@ impl Wiring<'_> {
         self.run("gc.reconciler", controller);
     }
 
+    fn domain_mapping(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::DOMAIN_MAPPING, "domainmapping-controller");
+        let config = self.config.clone();
+        let reconciler = domain_mapping::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let by_name = caches.domain_mappings_by_name.clone();
+        let [from_services, from_routes, from_kube] =
+            std::array::from_fn(|_| caches.domain_mappings_by_reference.clone());
+        let controller = Controller::new(
+            "domainmapping-controller",
+            reconciler,
+            &caches.domain_mappings,
+        )
+        .watch(&caches.ingresses, |i| {
+            controller_key(&i.metadata, "DomainMapping")
+        })
+        .watch(&caches.domain_claims, move |c| {
+            keys(by_name.get(meta::name(&c.metadata)))
+        })
+        .watch(&caches.services, move |s| {
+            keys(from_services.get(&path_of(&s.metadata)))
+        })
+        .watch(&caches.routes, move |r| {
+            keys(from_routes.get(&path_of(&r.metadata)))
+        })
+        .watch(&caches.kube_services, move |s| {
+            keys(from_kube.get(&path_of(&s.metadata)))
+        })
+        .sweep_on(config.network.subscribe());
+        self.run("domainmapping.Reconciler", controller);
+    }
+
+    fn namespace_certificate(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::NAMESPACE_CERTIFICATE, "namespace-controller");
+        let config = self.config.clone();
+        let reconciler = namespace_certificate::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("namespace-controller", reconciler, &caches.namespaces)
+            .watch(&caches.wildcard_certificates, |c| {
+                Some(Key::new("", meta::namespace(&c.metadata)))
+            })
+            .sweep_on(config.network.subscribe())
+            .sweep_on(config.domain.subscribe());
+        self.run("nscert.reconciler", controller);
+    }
+
     fn writer(&self, manager: &'static str, source: &'static str) -> Writer {
         Writer::new(self.client, manager, &self.events, source)
     }
@@ -361,8 +415,4 @@ impl Wiring<'_> {
             controller.run(leadership, self.supervisor.stop()),
         );
     }
-}
-
-fn version<T>(live: &Live<T>) -> watch::Receiver<u64> {
-    live.subscribe()
 }

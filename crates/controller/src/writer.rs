@@ -10,21 +10,26 @@ use ebb_runtime::cache::Object;
 use ebb_runtime::events::Recorder;
 use ebb_runtime::reconcile::{Action, Error};
 use ebb_runtime::status::StatusWriter;
+use ebb_runtime::{Key, request};
+use kube::api::{Patch, PatchParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 /// Field managers: one a reconciler, so that `managedFields` says who wants what.
 pub(crate) mod manager {
     pub(crate) const CONFIGURATION: &str = "ebb-configuration";
+    pub(crate) const DOMAIN_MAPPING: &str = "ebb-domain-mapping";
+    pub(crate) const GC: &str = "ebb-gc";
     pub(crate) const LABELER: &str = "ebb-labeler";
+    pub(crate) const NAMESPACE_CERTIFICATE: &str = "ebb-nscert";
     pub(crate) const REVISION: &str = "ebb-revision";
     /// Holds a Deployment's replicas until the autoscaler first writes them.
     pub(crate) const REVISION_REPLICAS: &str = "ebb-revision-replicas";
     pub(crate) const ROUTE: &str = "ebb-route";
     pub(crate) const SERVERLESS_SERVICE: &str = "ebb-serverlessservice";
     pub(crate) const SERVICE: &str = "ebb-service";
-    pub(crate) const GC: &str = "ebb-gc";
 }
 
 /// How Events call a child.
@@ -42,6 +47,7 @@ pub(crate) enum Called {
 #[derive(Clone)]
 pub(crate) struct Writer {
     pub(crate) client: Client,
+    manager: &'static str,
     applier: Applier,
     status: StatusWriter,
     events: Recorder,
@@ -70,6 +76,7 @@ impl Writer {
     ) -> Self {
         Self {
             client: client.clone(),
+            manager,
             applier: Applier::new(client.clone(), manager),
             status: StatusWriter::new(client.clone()),
             events: events.named(source),
@@ -156,6 +163,61 @@ impl Writer {
         Ok(self.applier.delete(live).await?)
     }
 
+    /// Sends a merge patch.
+    pub(crate) async fn merge<K>(&self, key: &Key, body: &Value) -> kube::Result<()>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        let params = PatchParams {
+            field_manager: Some(self.manager.into()),
+            ..PatchParams::default()
+        };
+        request::patch::<K, K>(&self.client, key, None, &params, &Patch::Merge(body))
+            .await
+            .map(drop)
+    }
+
+    /// Puts our finalizer on an object or takes it off; others' stay as they are.
+    pub(crate) async fn set_finalizer<K>(
+        &self,
+        object: &K,
+        finalizer: &str,
+        present: bool,
+    ) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        let mut finalizers = object.meta().finalizers.clone().unwrap_or_default();
+        finalizers.retain(|known| known != finalizer);
+        if present {
+            finalizers.push(finalizer.to_owned());
+        }
+        let version = &object.meta().resource_version;
+        let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
+        let name = object.meta().name.as_deref().unwrap_or_default();
+        match self.merge::<K>(&Key::of(object), &body).await {
+            Ok(()) => {
+                self.events.normal(
+                    object,
+                    "FinalizerUpdate",
+                    format!("Updated {name:?} finalizers"),
+                );
+                Ok(())
+            }
+            Err(error) if request::is_not_found(&error) => Ok(()),
+            Err(error) => {
+                if !request::is_conflict(&error) {
+                    let text = format!(
+                        "Failed to update finalizers for {name:?}: {}",
+                        Chain(&error)
+                    );
+                    self.events.warning(object, "FinalizerUpdateFailed", text);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
     /// Records the Events of a plan.
     pub(crate) fn notes<K: Resource<DynamicType = ()>>(&self, object: &K, notes: Vec<Note>) {
         for Note {
@@ -169,6 +231,26 @@ impl Writer {
                 NoteKind::Warning => self.events.warning(object, reason, message),
             }
         }
+    }
+
+    /// Records that something went well.
+    pub(crate) fn normal<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        reason: &'static str,
+        text: String,
+    ) {
+        self.events.normal(object, reason, text);
+    }
+
+    /// Records that something went wrong.
+    pub(crate) fn warning<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        reason: &'static str,
+        text: String,
+    ) {
+        self.events.warning(object, reason, text);
     }
 
     /// Ends a pass. The status is written whether or not the writes before it went well; the first error counts.

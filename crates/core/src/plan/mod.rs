@@ -13,9 +13,12 @@
 //! ```
 
 pub mod configuration;
+pub mod domain_mapping;
 pub mod gc;
 pub mod labeler;
 pub mod meta;
+pub mod namespace_certificate;
+mod networking;
 pub mod pass;
 pub mod revision;
 pub mod route;

@@ -127,25 +127,39 @@ fn from_pods(
             .conditions
             .set(RevisionCond::ResourcesAvailable, state, now);
     }
-    for pod in alive {
+    let containers = |pod: &&Pod| {
         let containers = pod
             .status
-            .iter()
-            .flat_map(|s| s.container_statuses.iter().flatten());
-        for container in containers.filter(|c| c.name != containers::QUEUE_PROXY) {
-            if let Some(state) = exited(container) {
-                status
-                    .conditions
-                    .set(RevisionCond::ContainerHealthy, state, now);
-                return;
-            }
-            if let Some(state) = stuck(container, timed_out) {
-                status
-                    .conditions
-                    .set(RevisionCond::ResourcesAvailable, state, now);
-                return;
-            }
+            .as_ref()
+            .and_then(|status| status.container_statuses.clone());
+        containers.unwrap_or_default()
+    };
+    let (ours, users): (Vec<_>, Vec<_>) = alive
+        .iter()
+        .flat_map(containers)
+        .partition(|container| container.name == containers::QUEUE_PROXY);
+    for container in &users {
+        if let Some(state) = exited(container) {
+            status
+                .conditions
+                .set(RevisionCond::ContainerHealthy, state, now);
+            return;
         }
+        if let Some(state) = stuck(container, timed_out) {
+            status
+                .conditions
+                .set(RevisionCond::ResourcesAvailable, state, now);
+            return;
+        }
+    }
+    // The user's containers are fine; a queue-proxy that cannot start keeps the pod down all the same.
+    if let Some(state) = ours
+        .iter()
+        .find_map(|container| stuck(container, timed_out))
+    {
+        status
+            .conditions
+            .set(RevisionCond::ResourcesAvailable, state, now);
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Config, meta};
+use super::Config;
 use crate::api::condition::State;
 use crate::api::route::{Route, RouteCond, RouteStatus};
-use crate::names::annotations;
+use crate::plan::networking;
 use crate::traffic::host::{Host, Reach};
 
 pub(super) fn judge(
@@ -20,7 +20,7 @@ pub(super) fn judge(
     config: &Config<'_>,
     now: Timestamp,
 ) {
-    let external = config.network.external_domain_tls && !is_disabled(route);
+    let external = networking::wants_external_tls(&route.metadata, config.network);
     let local = config.network.cluster_local_domain_tls;
     let has_external_host = hosts.values().any(|host| host.reach == Reach::World);
     let state = if !external && !local {
@@ -36,11 +36,4 @@ pub(super) fn judge(
     status
         .conditions
         .set(RouteCond::CertificateProvisioned, state, now);
-}
-
-/// Reads the annotation as Go reads booleans; anything else leaves certificates on.
-fn is_disabled(route: &Route) -> bool {
-    annotations::DISABLE_EXTERNAL_DOMAIN_TLS
-        .value(meta::annotations(&route.metadata))
-        .is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }

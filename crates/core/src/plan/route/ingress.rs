@@ -7,13 +7,12 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::meta::{self, Map};
 use super::{Config, Write};
 use crate::api::ingress::{
-    HeaderMatch, HttpOption, HttpPath, HttpRule, Ingress, IngressRule, IngressSpec, IngressSplit,
-    Visibility,
+    HeaderMatch, HttpPath, HttpRule, Ingress, IngressRule, IngressSpec, IngressSplit, Visibility,
 };
 use crate::api::route::Route;
 use crate::api::text::ProtocolType;
-use crate::config::network::HttpProtocol;
 use crate::names::{annotations, child, headers, labels, ports};
+use crate::plan::networking;
 use crate::traffic::host::{Host, Reach};
 use crate::traffic::rollout::Rollout;
 use crate::traffic::{Target, Traffic};
@@ -56,7 +55,7 @@ impl Parent<'_> {
         let spec = IngressSpec {
             tls: Vec::new(),
             rules: self.rules(),
-            http_option: self.http_option()?,
+            http_option: networking::http_option(route, self.config.network)?,
         };
         let name = child::ingress(meta::name(route));
         Ok(Ingress {
@@ -67,24 +66,11 @@ impl Parent<'_> {
     }
 
     fn annotations(&self) -> Map {
-        let own = meta::annotations(&self.route.metadata);
-        let class = annotations::INGRESS_CLASS
-            .value(own)
-            .unwrap_or(&self.config.network.ingress_class);
-        let mut all = Map::from([
-            (
-                annotations::INGRESS_CLASS.canonical().into(),
-                class.to_owned(),
-            ),
-            (annotations::ROLLOUT.into(), self.rollout.to_json()),
-        ]);
-        all.extend(own.clone());
-        all.remove(annotations::LAST_APPLIED);
-        for key in [annotations::INGRESS_CLASS, annotations::CERTIFICATE_CLASS] {
-            for alias in key.spellings().iter().skip(1) {
-                all.remove(*alias);
-            }
-        }
+        let own = &self.route.metadata;
+        let mut all = networking::ingress_annotations(own, self.config.network);
+        // A Route that carries the key itself wins, as upstream has it.
+        all.entry(annotations::ROLLOUT.into())
+            .or_insert_with(|| self.rollout.to_json());
         let tags: BTreeMap<&str, Vec<&str>> = self
             .hosts
             .iter()
@@ -102,20 +88,6 @@ impl Parent<'_> {
             all.insert(annotations::TAG_TO_HOST.into(), json);
         }
         all
-    }
-
-    fn http_option(&self) -> Result<HttpOption, String> {
-        let own = annotations::HTTP_PROTOCOL.value(meta::annotations(&self.route.metadata));
-        match own.map(str::to_lowercase).as_deref() {
-            Some("enabled") => Ok(HttpOption::Enabled),
-            Some("redirected") => Ok(HttpOption::Redirected),
-            Some(other) => Err(format!("incorrect http-protocol annotation: {other}")),
-            None => Ok(match self.config.network.http_protocol {
-                HttpProtocol::Enabled => HttpOption::Enabled,
-                HttpProtocol::Redirected => HttpOption::Redirected,
-                HttpProtocol::Disabled => HttpOption::Unset,
-            }),
-        }
     }
 
     /// For each tag, the main host first: one rule for pods, one for the world.

@@ -79,7 +79,13 @@ fn fill(plan: &mut Plan, sks: &ServerlessService, seen: &Seen, now: Timestamp) {
         plan.failure = Some(format!("SKS: {name} does not own Service: {stranger}"));
         return;
     }
-    let Some(selector) = &seen.selector else {
+    // A target that is on its way out, with everything else, is no reason to complain.
+    let known = || {
+        seen.private_service
+            .as_ref()
+            .and_then(|service| service.spec.as_ref()?.selector.as_ref())
+    };
+    let Some(selector) = seen.selector.as_ref().or_else(known) else {
         let target = sks.spec.object_ref.name.as_deref().unwrap_or_default();
         plan.failure = Some(format!(
             "error retrieving deployment selector spec: {target:?} not found"
