@@ -1,11 +1,14 @@
 //! The repository's own commands: `cargo xtask --help`.
 
 mod bench;
+mod cluster;
+mod command;
 mod demo;
 mod images;
 mod install;
 mod manifests;
 mod oci;
+mod progress;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -22,18 +25,31 @@ struct Cli {
 enum Command {
     /// Measures what our proxies cost
     Bench(bench::Args),
+    /// Runs a real one-node Kubernetes on this machine
+    Cluster(cluster::Args),
     /// Builds the programs, static, and packs each as an OCI image
     Images(images::Args),
+    /// Installs Ebb and waits until it is ready
+    Install(install::Args),
+    /// Removes Ebb and everything that belongs to it
+    Uninstall(install::RemoveArgs),
+    /// Shows the main job on a real Kubernetes: a service goes 0 → 10 → 0
+    Demo(demo::Args),
     /// Writes config/crd from the types
     Crds(manifests::Args),
     /// Writes the install manifests and the chart
     Manifests(manifests::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Bench(args) => tokio::runtime::Runtime::new()?.block_on(bench::run(args)),
+        Command::Bench(args) => bench::run(args).await,
+        Command::Cluster(args) => cluster::run(args).await,
         Command::Images(args) => images::run(&args),
+        Command::Install(args) => install::run(args).await,
+        Command::Uninstall(args) => install::run_remove(args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Crds(args) => manifests::run_crds(&args),
         Command::Manifests(args) => manifests::run(&args),
     }
