@@ -25,5 +25,7 @@ pub mod settings;
 pub mod stats_server;
 
 mod program;
+#[cfg(test)]
+mod test_util;
 
 pub use self::program::{Error, start};

@@ -191,6 +191,19 @@ impl Scaler {
         }
     }
 
+    /// Evaluates one revision, as its tick does. For tests.
+    #[cfg(test)]
+    pub(crate) fn evaluate_now(&self, key: &Key) {
+        let entry = self
+            .0
+            .entries
+            .read()
+            .get(key)
+            .cloned()
+            .expect("there is a decider");
+        self.evaluate(key, &mut entry.lock(), Timestamp::now());
+    }
+
     fn tick(&self, slot: Slot, now: Timestamp) {
         let due: Vec<(Key, SharedEntry)> = {
             let entries = self.0.entries.read();

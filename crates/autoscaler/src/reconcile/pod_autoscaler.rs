@@ -320,3 +320,7 @@ fn service_findings(service: &ServerlessService, status: &mut PodAutoscalerStatu
         .conditions
         .set(PodAutoscalerCond::SKSReady, state, now);
 }
+
+#[cfg(test)]
+#[path = "pod_autoscaler_tests.rs"]
+mod tests;
