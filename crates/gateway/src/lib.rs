@@ -96,11 +96,32 @@ impl Listeners {
             metrics: bind(ports.metrics).await?,
         })
     }
+
+    /// The numbers that were bound, which differ from those asked for where that was 0.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn ports(&self) -> std::io::Result<Ports> {
+        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+        Ok(Ports {
+            http: port(&self.http)?,
+            https: port(&self.https)?,
+            internal: port(&self.internal)?,
+            admin: port(&self.admin)?,
+            metrics: port(&self.metrics)?,
+        })
+    }
 }
 
-/// Starts everything under `supervisor`. Returns at once; requests are served from then on, and readiness follows when
-/// the table is loaded.
-pub fn start(supervisor: &Supervisor, client: &Client, settings: &Settings, listeners: Listeners) {
+/// Starts everything that serves `objects` under `supervisor`. Returns at once; requests are answered from then on, and
+/// readiness follows when the table is loaded.
+pub fn start(
+    supervisor: &Supervisor,
+    client: &Client,
+    objects: Objects,
+    settings: &Settings,
+    listeners: Listeners,
+) {
     let stop = supervisor.stop();
     let resolv_conf =
         std::fs::read_to_string(ebb_runtime::cluster::RESOLV_CONF).unwrap_or_default();
@@ -112,7 +133,6 @@ pub fn start(supervisor: &Supervisor, client: &Client, settings: &Settings, list
     let queue_metrics = reconcile::Metrics::register(&mut registry);
     let exposition = Exposition::new(registry);
 
-    let objects = Objects::start(supervisor, client);
     let routes: Arc<Routes> = Arc::new(Routes::from_pointee(Table::default()));
     let ledger = Ledger::default();
     let certificates = Certificates::default();

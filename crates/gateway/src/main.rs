@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ebb_gateway::objects::Objects;
 use ebb_gateway::settings::Settings;
 use ebb_gateway::{Listeners, start};
 use ebb_process::log::{self, Level};
@@ -19,7 +20,8 @@ async fn main() -> anyhow::Result<()> {
     signal::stop_on_signal(&supervisor).context("cannot listen for signals")?;
     let listeners = Listeners::bind(&settings.ports).await?;
     let client = ebb_runtime::client::connect(None).await?;
-    start(&supervisor, &client, &settings, listeners);
+    let objects = Objects::start(&supervisor, &client);
+    start(&supervisor, &client, objects, &settings, listeners);
     supervisor.run(DRAIN).await?;
     Ok(())
 }

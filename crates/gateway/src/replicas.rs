@@ -279,3 +279,107 @@ impl Link {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::ledger::{Ledger, Standing};
+
+    fn version(generation: i64) -> Version {
+        Version {
+            uid: "u".into(),
+            generation,
+            hash: "h".into(),
+        }
+    }
+
+    fn slice(addresses: &[&str]) -> EndpointSlice {
+        let endpoints: Vec<_> = addresses
+            .iter()
+            .map(|ip| json!({ "addresses": [ip] }))
+            .collect();
+        let slice = json!({
+            "metadata": {
+                "namespace": "ns", "name": "replicas", "labels": { "kubernetes.io/service-name": "gateway" },
+                "resourceVersion": addresses.join(","),
+            },
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+        });
+        serde_json::from_value(slice).unwrap()
+    }
+
+    /// Waits until `all_serve` says what is expected.
+    async fn settles(replicas: &Replicas, version: &Version, expected: bool) {
+        let key = Key::new("ns", "i");
+        let search = async {
+            while replicas.all_serve(&key, version) != expected {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), search)
+            .await
+            .expect("agreement in time");
+    }
+
+    #[tokio::test]
+    async fn all_replicas_serve_what_the_last_one_has_told() {
+        let stop = Stop::new();
+        let ledgers = [Ledger::default(), Ledger::default()];
+        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        let mut tasks = JoinSet::new();
+        for (listener, ledger) in [first, second].into_iter().zip(&ledgers) {
+            let router = ledger.router(stop.clone());
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                ebb_runtime::admin::serve(listener, router, stop)
+                    .await
+                    .unwrap()
+            });
+        }
+        let slices = Cache::of([slice(&["127.0.0.1", "127.0.0.2"])]);
+        let replicas = Replicas::default();
+        let news = News {
+            queue: Queue::new(),
+            sweep: watch::Sender::new(0),
+        };
+        let service = Key::new("ns", "gateway");
+        let follower = Follower::new(
+            replicas.clone(),
+            slices.clone(),
+            service,
+            port,
+            news.clone(),
+        );
+        let (lead, leadership) = Leadership::channel();
+        let following = follower.run(leadership, stop.clone());
+        tasks.spawn(async move { following.await.unwrap() });
+
+        let key = Key::new("ns", "i");
+        lead.send_replace(true);
+        ledgers[0].record(&key, Some(Standing::Serving(version(1))));
+        assert_eq!(news.queue.next().await.0, key);
+        assert!(!replicas.all_serve(&key, &version(1)));
+        ledgers[1].record(&key, Some(Standing::Serving(version(1))));
+        settles(&replicas, &version(1), true).await;
+        // The next generation: nobody, one, and the other one leaves.
+        ledgers[0].record(&key, Some(Standing::Waiting));
+        settles(&replicas, &version(1), false).await;
+        ledgers[0].record(&key, Some(Standing::Serving(version(2))));
+        assert!(!replicas.all_serve(&key, &version(2)));
+        slices.insert(slice(&["127.0.0.1"]));
+        settles(&replicas, &version(2), true).await;
+        lead.send_replace(false);
+        settles(&replicas, &version(2), false).await;
+
+        stop.trigger();
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
