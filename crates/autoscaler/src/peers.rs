@@ -203,7 +203,53 @@ enum Error {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
     use super::*;
+    use crate::stats_server;
+    use crate::test_util::{Bench, World, frame};
+
+    #[tokio::test]
+    async fn a_stat_reaches_its_owner_by_way_of_another_replica() {
+        let owner = Bench::new(&World::at_zero());
+        let other = Bench::new(&World::at_zero());
+        other.leads.send_replace(false);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let lease = serde_json::from_value(json!({
+            "metadata": { "name": "autoscaler-bucket-00-of-01", "namespace": "system" },
+            "spec": { "holderIdentity": "autoscaler-2_127.0.0.1" },
+        }));
+        let peer = Peer {
+            bucket: "autoscaler-bucket-00-of-01".into(),
+            namespace: "system".into(),
+            leases: Cache::of([lease.unwrap()]),
+            port,
+        };
+        let stop = Stop::new();
+        let mut tasks = JoinSet::new();
+        let (ownership, intake) = (owner.ownership.clone(), owner.intake.clone());
+        tasks.spawn(stats_server::run(listener, ownership, intake, stop.clone()));
+        let (ownership, intake) = (other.ownership.clone(), other.intake.clone());
+        let forwarding = peer.run(other.elsewhere, ownership, intake, stop.clone());
+        tasks.spawn(async move {
+            forwarding.await.unwrap();
+            Ok(())
+        });
+
+        other.intake.accept(frame(1.0), Timestamp::now());
+        let (woken, _) = owner.queue.next().await;
+        assert_eq!(woken, crate::test_util::key());
+        assert_eq!(other.queue.depth(), 0);
+        stop.trigger();
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap().unwrap();
+        }
+    }
 
     #[test]
     fn the_address_follows_the_first_underscore() {

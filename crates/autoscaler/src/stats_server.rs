@@ -239,3 +239,7 @@ fn answer(status: StatusCode) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+#[path = "stats_server_tests.rs"]
+mod tests;

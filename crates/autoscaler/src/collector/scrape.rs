@@ -208,3 +208,7 @@ fn candidates(mut pods: Vec<Arc<Pod>>, stable: Duration, now: Timestamp) -> Vec<
         .filter_map(|pod| pod.status.pod_ip)
         .collect()
 }
+
+#[cfg(test)]
+#[path = "scrape_tests.rs"]
+mod tests;
