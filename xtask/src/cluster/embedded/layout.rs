@@ -19,6 +19,13 @@ const SLOTS: std::ops::RangeInclusive<u8> = 89..=120;
 /// The file that holds a cluster's slot.
 const SLOT_FILE: &str = "slot";
 
+/// The file beside the clusters that lists the directories of [`COVERED`] which this machine did not have.
+const MADE_FILE: &str = "made";
+
+/// Where processes of a node write whatever their configuration says. Every node covers them with a file system of
+/// its own, which needs something to cover.
+pub(super) const COVERED: [&str; 2] = ["/var/lib/cni", "/var/lib/kubelet"];
+
 /// Files and addresses of one cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
@@ -50,7 +57,33 @@ pub(super) fn lock() -> Result<Flock<File>> {
     })
 }
 
-/// Deletes the directory of a cluster, and the one of all clusters if it was the last.
+/// Makes sure that the directories in [`COVERED`] exist, and remembers which of them were not there.
+fn make_covered() -> Result<()> {
+    let mut made = String::new();
+    for directory in COVERED {
+        if !Path::new(directory).exists() {
+            fs::create_dir_all(directory).with_context(|| format!("cannot create {directory}"))?;
+            made.push_str(directory);
+            made.push('\n');
+        }
+    }
+    // An empty list must not replace the one of a cluster that came first.
+    if !made.is_empty() {
+        fs::write(root().join(MADE_FILE), made)?;
+    }
+    Ok(())
+}
+
+/// Removes what [`make_covered`] made, unless somebody else has put something there.
+fn remove_covered() {
+    let made = root().join(MADE_FILE);
+    for directory in fs::read_to_string(&made).unwrap_or_default().lines() {
+        let _ = fs::remove_dir(directory);
+    }
+    let _ = fs::remove_file(made);
+}
+
+/// Deletes the directory of a cluster, and with the last one what all have in common.
 pub(super) fn remove(name: &Name) -> Result<()> {
     let directory = directory(name);
     match fs::remove_dir_all(&directory) {
@@ -59,8 +92,15 @@ pub(super) fn remove(name: &Name) -> Result<()> {
         }
         _ => {}
     }
-    // Fails while there are others, which is right.
-    let _ = fs::remove_dir(root());
+    let others = fs::read_dir(root())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| entry.path().is_dir());
+    if !others {
+        remove_covered();
+        let _ = fs::remove_dir(root());
+    }
     Ok(())
 }
 
@@ -100,6 +140,7 @@ impl Layout {
                 SLOTS.end()
             );
         };
+        make_covered()?;
         let layout = Self {
             name: name.clone(),
             directory: directory(name),

@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use super::layout::Layout;
+use super::layout::{COVERED, Layout};
 use super::limit::Limit;
 use crate::command;
 
@@ -36,9 +36,7 @@ hostname node
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns /run/lock /run/covers
 mount -t tmpfs tmpfs /var/log
-for covered in /var/lib/kubelet /var/lib/cni; do
-  if [ -d $covered ]; then mount -t tmpfs tmpfs $covered; fi
-done
+for covered; do mount -t tmpfs tmpfs "$covered"; done
 cover() {
   echo "$2" >"/run/covers/$1"
   if [ -e "/proc/sys/$3" ]; then mount --bind "/run/covers/$1" "/proc/sys/$3"; fi
@@ -74,7 +72,8 @@ impl Sandbox {
                 "--kill-child",
             ])
             .args(["--mount-proc", "--propagation", "private", "--"])
-            .args(["/bin/sh", "-ec", FIRST_STEPS])
+            .args(["/bin/sh", "-ec", FIRST_STEPS, "first"])
+            .args(COVERED)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
