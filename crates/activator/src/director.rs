@@ -25,6 +25,7 @@ use ebb_runtime::queue::Queue;
 use ebb_runtime::{Cache, Key};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt as _;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::metrics::Metrics;
@@ -150,18 +151,32 @@ impl Director {
         self.queue.clone()
     }
 
-    /// Works until a stop is asked for; give it to the supervisor.
+    /// Works until a stop is asked for; give it to the supervisor. `synced` becomes true once every revision that
+    /// existed at the start is known: before that, a revision that is not found may well exist.
     ///
     /// # Errors
     /// None.
-    pub async fn run(mut self, stop: Stop) -> Result<(), Infallible> {
+    pub async fn run(mut self, stop: Stop, synced: watch::Sender<bool>) -> Result<(), Infallible> {
+        let caches = self.caches.clone();
+        let mut listed = Box::pin(async move {
+            caches.revisions.ready().await;
+            caches.pods.ready().await;
+            caches.slices.ready().await;
+        });
         loop {
-            let key = tokio::select! {
-                (key, _) = self.queue.next() => key,
+            tokio::select! {
+                (key, _) = self.queue.next() => {
+                    self.refresh(&key);
+                    self.queue.done(&key);
+                }
+                () = &mut listed, if !*synced.borrow() => {
+                    for key in self.caches.revisions.keys() {
+                        self.refresh(&key);
+                    }
+                    synced.send_replace(true);
+                }
                 () = stop.triggered() => return Ok(()),
-            };
-            self.refresh(&key);
-            self.queue.done(&key);
+            }
         }
     }
 

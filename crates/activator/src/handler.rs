@@ -10,6 +10,7 @@
 //! its head. A request that no pod can have seen any of goes to another pod; one that may have been seen does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ebb_core::names::headers as names;
 use ebb_net::body::Body;
@@ -22,7 +23,8 @@ use ebb_net::{headers, probe, respond};
 use ebb_runtime::admin::Readiness;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use crate::cold::{self, Arrival};
 use crate::metrics::Counted;
@@ -36,14 +38,24 @@ const ORIGINAL_HOST: HeaderName = HeaderName::from_static("k-original-host");
 const PROXY_REQUEST: HeaderName = HeaderName::from_static("k-proxy-request");
 const OURS: HeaderValue = HeaderValue::from_static("activator");
 
+/// How long a request waits for a process that has just started to know all revisions.
+const SYNC: Duration = Duration::from_secs(60);
+
 /// Holds requests until there is a pod for them, then forwards them.
 #[derive(Debug)]
 pub struct Activator {
-    revisions: Arc<Revisions>,
-    reporter: Arc<Reporter>,
-    readiness: Readiness,
-    drainer: Arc<Drainer>,
-    cluster_domain: String,
+    /// Where requests may go.
+    pub revisions: Arc<Revisions>,
+    /// Becomes true once `revisions` is complete.
+    pub synced: watch::Receiver<bool>,
+    /// Who is told of requests.
+    pub reporter: Arc<Reporter>,
+    /// What the kubelet is answered.
+    pub readiness: Readiness,
+    /// Who wants to know when requests stop coming.
+    pub drainer: Arc<Drainer>,
+    /// The end of hosts that name a revision, such as `cluster.local`.
+    pub cluster_domain: String,
 }
 
 /// What lives as long as a request: dropping it is the request's end.
@@ -77,7 +89,7 @@ impl Handler for Activator {
             return answer;
         }
         self.drainer.note_request();
-        let revision = match self.find(&request) {
+        let revision = match self.find(&request).await {
             Ok(revision) => revision,
             Err(name) => return not_found(&name),
         };
@@ -186,23 +198,6 @@ fn rewrite(headers: &mut HeaderMap, original_host: Option<HeaderValue>) {
 }
 
 impl Activator {
-    /// A handler of the requests to `revisions`.
-    pub fn new(
-        revisions: Arc<Revisions>,
-        reporter: Arc<Reporter>,
-        readiness: Readiness,
-        drainer: Arc<Drainer>,
-        cluster_domain: &str,
-    ) -> Self {
-        Self {
-            revisions,
-            reporter,
-            readiness,
-            drainer,
-            cluster_domain: cluster_domain.to_owned(),
-        }
-    }
-
     /// Answers what is no request of a user. Whatever is left may be forwarded.
     fn answer_probe(&self, headers: &mut HeaderMap) -> Option<Response<Body<Visit>>> {
         if probe::is_kubelet(headers) {
@@ -231,24 +226,40 @@ impl Activator {
         answer
     }
 
-    /// The revision that a request is for: by its headers, else by a host such as `rev.ns.svc.cluster.local`.
-    fn find(&self, request: &Request<Incoming>) -> Result<Arc<Revision>, String> {
-        let header = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
-        let (mut namespace, mut name) = (header(NAMESPACE), header(REVISION));
-        if namespace.is_empty() || name.is_empty() {
-            (namespace, name) = headers::host(request)
-                .and_then(|host| self.by_host(host))
-                .unwrap_or_default();
+    /// The revision that a request is for: by its headers, else by a host such as `rev.ns.svc.cluster.local`. The
+    /// error is the name that was looked for.
+    ///
+    /// A process that has just started, as after a crash, does not know all revisions yet: then the request is held
+    /// until it does.
+    async fn find(&self, request: &Request<Incoming>) -> Result<Arc<Revision>, String> {
+        let (namespace, name) = self.name(request);
+        if let Some(revision) = self.revisions.get(namespace, name) {
+            return Ok(revision);
+        }
+        let mut synced = self.synced.clone();
+        if !*synced.borrow_and_update() {
+            // An error of either kind ends the wait; the revision may be known by then all the same.
+            let _ = timeout(SYNC, synced.wait_for(|synced| *synced)).await;
         }
         self.revisions
             .get(namespace, name)
             .ok_or_else(|| name.to_owned())
+    }
+
+    fn name<'a>(&self, request: &'a Request<Incoming>) -> (&'a str, &'a str) {
+        let header = |name| {
+            let value = request.headers().get(name);
+            value
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let (namespace, name) = (header(NAMESPACE), header(REVISION));
+        if !namespace.is_empty() && !name.is_empty() {
+            return (namespace, name);
+        }
+        headers::host(request)
+            .and_then(|host| self.by_host(host))
+            .unwrap_or_default()
     }
 
     fn by_host<'a>(&self, host: &'a str) -> Option<(&'a str, &'a str)> {

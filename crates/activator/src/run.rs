@@ -16,6 +16,7 @@ use ebb_runtime::events::Recorder;
 use ebb_runtime::{cluster, logging};
 use kube::{Api, Client};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::director::{self, Caches, Director};
 use crate::handler::Activator;
@@ -58,7 +59,7 @@ pub async fn start(
     let config_metrics = config::Metrics::register(&mut registry);
     let exposition = Exposition::new(registry);
     let readiness = Readiness::new(leaving.clone());
-    let synced = readiness.waits_for("revisions and pods");
+    let ready = readiness.waits_for("revisions and pods");
     supervisor.spawn(
         "metrics port",
         admin::serve(metrics_port, admin::metrics(exposition), stop.child()),
@@ -70,7 +71,7 @@ pub async fn start(
 
     let (reporter, frames) = Reporter::new(&settings.pod_name);
     let drainer = Arc::new(Drainer::new(QUIET));
-    let caches = watch(supervisor, &client);
+    let caches = caches(supervisor, &client);
     let options = director::Options {
         own_ip: settings.pod_ip,
         idle_connections: settings.idle_connections,
@@ -82,15 +83,17 @@ pub async fn start(
     let director = Director::new(caches.clone(), options, metrics.clone());
     let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
     let domain = cluster::domain(settings.cluster_domain.as_deref(), &resolv_conf);
-    let handler = Activator::new(
-        director.revisions(),
-        Arc::clone(&reporter),
+    let (synced, mut known) = watch::channel(false);
+    let handler = Activator {
+        revisions: director.revisions(),
+        synced: known.clone(),
+        reporter: Arc::clone(&reporter),
         readiness,
-        Arc::clone(&drainer),
-        &domain,
-    );
+        drainer: Arc::clone(&drainer),
+        cluster_domain: domain.clone(),
+    };
     serve(supervisor, listeners, handler, drainer, leaving);
-    supervisor.spawn("director", director.run(stop.child()));
+    supervisor.spawn("director", director.run(stop.child(), synced));
 
     ebb_runtime::client::wait_for_server(&client, MINIMUM_SERVER).await?;
     let namespace = settings.system_namespace.as_str();
@@ -118,10 +121,9 @@ pub async fn start(
         log,
     )?;
 
-    caches.revisions.ready().await;
-    caches.pods.ready().await;
-    caches.slices.ready().await;
-    synced.set(true);
+    // The sender lives as long as its task, and that as long as the process.
+    let _ = known.wait_for(|synced| *synced).await;
+    ready.set(true);
     tracing::info!(
         revisions = caches.revisions.len(),
         pods = caches.pods.len(),
@@ -130,7 +132,7 @@ pub async fn start(
     Ok(())
 }
 
-fn watch(supervisor: &Supervisor, client: &Client) -> Caches {
+fn caches(supervisor: &Supervisor, client: &Client) -> Caches {
     let of_revisions = Options {
         labels: Some(labels::REVISION),
         ..Options::default()

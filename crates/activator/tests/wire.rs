@@ -13,6 +13,7 @@ use ebb_activator::handler::Activator;
 use ebb_activator::metrics::Metrics;
 use ebb_activator::prober::Pace;
 use ebb_activator::report::Reporter;
+use ebb_activator::revision::Revisions;
 use ebb_core::stat::WireStatMessages;
 use ebb_net::drain::Drainer;
 use ebb_net::server::{Handler, Limits, Peer, Server};
@@ -28,7 +29,7 @@ use hyper_util::rt::TokioExecutor;
 use prost::Message as _;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -97,10 +98,11 @@ struct World {
     client: Client,
     pods: Vec<(SocketAddr, bool)>,
     version: u64,
+    revisions: Arc<Revisions>,
 }
 
 impl World {
-    async fn start(concurrency: u32) -> Self {
+    async fn empty() -> Self {
         let caches = Caches {
             revisions: Cache::detached(),
             pods: Cache::detached(),
@@ -122,13 +124,15 @@ impl World {
         let stop = Stop::new();
         let readiness = Readiness::new(stop.clone());
         let drainer = Arc::new(Drainer::new(Duration::from_secs(1)));
-        let handler = Activator::new(
-            Arc::clone(&revisions),
+        let (synced, known) = watch::channel(false);
+        let handler = Activator {
+            revisions: Arc::clone(&revisions),
+            synced: known,
             reporter,
             readiness,
             drainer,
-            "cluster.local",
-        );
+            cluster_domain: "cluster.local".into(),
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -136,18 +140,10 @@ impl World {
         tasks.spawn(async move { server.run(listener, std::future::pending()).await.unwrap() });
         let ends = stop.clone();
         tasks.spawn(async move {
-            let Ok(()) = director.run(ends).await;
+            let Ok(()) = director.run(ends, synced).await;
         });
-        let revision = json!({
-            "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
-            "metadata": {"name": "rev", "namespace": "ns", "uid": "1", "resourceVersion": "1"},
-            "spec": {"containers": [{"image": "x"}], "containerConcurrency": concurrency, "timeoutSeconds": 3},
-        });
-        caches
-            .revisions
-            .insert(serde_json::from_value(revision).unwrap());
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        let world = Self {
+        Self {
             address,
             caches,
             frames,
@@ -156,9 +152,31 @@ impl World {
             client,
             pods: Vec::new(),
             version: 0,
-        };
-        until("the revision", || revisions.get("ns", "rev").is_some()).await;
+            revisions,
+        }
+    }
+
+    /// An activator that knows a revision `rev` of this concurrency.
+    async fn start(concurrency: u32) -> Self {
+        let world = Self::empty().await;
+        world.list(concurrency);
+        let known = || world.revisions.get("ns", "rev").is_some();
+        until("the revision", known).await;
         world
+    }
+
+    /// Answers the first list of every kind: there is one revision.
+    fn list(&self, concurrency: u32) {
+        let revision = json!({
+            "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+            "metadata": {"name": "rev", "namespace": "ns", "uid": "1", "resourceVersion": "1"},
+            "spec": {"containers": [{"image": "x"}], "containerConcurrency": concurrency, "timeoutSeconds": 3},
+        });
+        self.caches
+            .revisions
+            .replace([serde_json::from_value(revision).unwrap()]);
+        self.caches.pods.replace([]);
+        self.caches.slices.replace([]);
     }
 
     /// Starts a pod and tells the activator of it.
@@ -501,5 +519,27 @@ async fn probes_are_answered_here() {
     world.stop.trigger();
     let leaving = ask(&[("user-agent", "kube-probe/1.35")]).await;
     assert_eq!(leaving, (500, "received SIGTERM from kubelet\n".into()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_process_that_has_just_started_holds_what_it_does_not_know_yet() {
+    let mut world = World::empty().await;
+    let early = world.get();
+    let learns = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.list(0);
+    };
+    let ((status, _), ()) = timeout(SOON, async { tokio::join!(early, learns) })
+        .await
+        .unwrap();
+    assert_eq!(status, 504, "found, then waits for a pod in vain");
+    assert_eq!(
+        world.get_as("other", "/", &[]).await.0,
+        404,
+        "known not to exist"
+    );
+    world.add_pod(&Arc::new(App::default())).await;
+    assert_eq!(world.get().await.0, 200);
     world.end().await;
 }

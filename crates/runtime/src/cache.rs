@@ -205,8 +205,13 @@ impl<K: Object> Cache<K> {
     /// A cache with these objects in it that watches nothing. For tests.
     pub fn of(objects: impl IntoIterator<Item = K>) -> Self {
         let cache = Self::detached();
-        cache.reset(objects.into_iter().map(Arc::new).collect());
+        cache.replace(objects);
         cache
+    }
+
+    /// Takes in a complete list, as the watch does when it begins or has lost track. For tests.
+    pub fn replace(&self, objects: impl IntoIterator<Item = K>) {
+        self.reset(objects.into_iter().map(Arc::new).collect());
     }
 
     /// Resolves once the first list is in.

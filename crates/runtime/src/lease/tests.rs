@@ -171,3 +171,25 @@ fn names_and_identities_are_upstreams() {
     );
     assert!(identity("controller-abc-xyz", None).starts_with("controller-abc-xyz_"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_is_told_takes_over_at_once() {
+    let api = Api::new();
+    let mut first = Replica::start(&api, "pod_1");
+    first.leadership.gained().await;
+    let (elector, mut leadership) =
+        Elector::new(api.client(), "ns", "x.00-of-01", "pod_2", Timing::default());
+    let (told, hint) = watch::channel(0);
+    let stop = Stop::new();
+    #[expect(clippy::disallowed_methods, reason = "a test ends its own tasks")]
+    let task = tokio::spawn(elector.look_on(hint).run(stop.clone()));
+    seconds(1).await;
+    first.stop.trigger();
+    first.task.await.unwrap().unwrap();
+    let start = Instant::now();
+    told.send_replace(1);
+    leadership.gained().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    stop.trigger();
+    task.await.unwrap().unwrap();
+}
