@@ -24,6 +24,8 @@ pub mod revision;
 pub mod route;
 pub mod serverless_service;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 

@@ -79,17 +79,16 @@ fn fill(plan: &mut Plan, sks: &ServerlessService, seen: &Seen, now: Timestamp) {
         plan.failure = Some(format!("SKS: {name} does not own Service: {stranger}"));
         return;
     }
-    // A target that is on its way out, with everything else, is no reason to complain.
+    // A target that is on its way out keeps its private Service; one that is not there yet wakes us when it comes.
     let known = || {
         seen.private_service
             .as_ref()
             .and_then(|service| service.spec.as_ref()?.selector.as_ref())
     };
     let Some(selector) = seen.selector.as_ref().or_else(known) else {
-        let target = sks.spec.object_ref.name.as_deref().unwrap_or_default();
-        plan.failure = Some(format!(
-            "error retrieving deployment selector spec: {target:?} not found"
-        ));
+        plan.status
+            .conditions
+            .set(ServerlessServiceCond::EndpointsPopulated, no_backends(), now);
         return;
     };
     plan.private_service = services::private(
@@ -123,7 +122,7 @@ fn fill(plan: &mut Plan, sks: &ServerlessService, seen: &Seen, now: Timestamp) {
 
     let populated = match ready {
         true => State::True,
-        false => State::unknown("NoHealthyBackends", "K8s Service is not ready"),
+        false => no_backends(),
     };
     plan.status
         .conditions
@@ -141,6 +140,10 @@ fn fill(plan: &mut Plan, sks: &ServerlessService, seen: &Seen, now: Timestamp) {
         backed_by_activator,
         now,
     );
+}
+
+fn no_backends() -> State {
+    State::unknown("NoHealthyBackends", "K8s Service is not ready")
 }
 
 /// The name of a Service that somebody else has taken.
