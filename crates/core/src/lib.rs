@@ -20,3 +20,4 @@ pub mod syntax;
 pub mod template;
 pub mod throttle;
 pub mod traffic;
+pub mod validate;

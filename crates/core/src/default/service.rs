@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Defaults, Error, revision_spec, user};
+use super::{Defaults, Error, container, revision_spec, user};
 use crate::admission::Context;
 use crate::api::configuration::Configuration;
 use crate::api::revision::RevisionTemplate;
@@ -67,6 +67,7 @@ fn template(
     let keeps_name =
         !name.is_empty() && old.is_some_and(|old| old.metadata.name.as_deref() == Some(name));
     if keeps_name {
+        container::write_zeroes(&mut template.spec.pod);
         return Ok(());
     }
     revision_spec(&mut template.spec, parent, cx)
