@@ -15,10 +15,13 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
+/// What the names of all buckets begin with.
+pub const BUCKET_PREFIX: &str = "autoscaler-bucket";
+
 /// The name of a bucket and of its Lease.
 #[must_use]
 pub fn bucket_name(bucket: u32, buckets: u32) -> String {
-    format!("autoscaler-bucket-{bucket:02}-of-{buckets:02}")
+    format!("{BUCKET_PREFIX}-{bucket:02}-of-{buckets:02}")
 }
 
 #[derive(Debug)]

@@ -14,15 +14,16 @@ use ebb_runtime::events::Recorder;
 use ebb_runtime::lease::{Elector, Timing};
 use ebb_runtime::reconcile::Controller;
 use ebb_runtime::status::StatusWriter;
-use ebb_runtime::{Cache, admin, logging};
+use ebb_runtime::{Cache, Key, admin, logging};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::{Collector, PodIndex, Scraper};
 use crate::intake::Intake;
 use crate::metrics::Revisions;
-use crate::ownership::{Ownership, bucket_name};
+use crate::ownership::{BUCKET_PREFIX, Ownership, bucket_name};
 use crate::peers::{self, Peer};
 use crate::reconcile::{self, Metrics, PodAutoscalers};
 use crate::scale_target::{Deployment, ScaleTargets};
@@ -100,7 +101,7 @@ pub async fn start(
     let pod_objects: Cache<Pod> = Cache::start(supervisor, Api::all(client.clone()), of_revisions);
     let deployments: Cache<Deployment> =
         Cache::start(supervisor, Api::all(client.clone()), of_revisions);
-    let leases = Cache::start(
+    let leases: Cache<Lease> = Cache::start(
         supervisor,
         Api::namespaced(client.clone(), namespace),
         Options::default(),
@@ -130,12 +131,13 @@ pub async fn start(
     };
     let mut electors = Vec::new();
     let mut buckets = Vec::new();
+    let given_up = given_up(&leases);
     for bucket in 0..election.buckets {
         let name = bucket_name(bucket, election.buckets);
         let identity = settings.identity();
         let (elector, leadership) =
             Elector::new(client.clone(), namespace, &name, &identity, timing);
-        electors.push(elector);
+        electors.push(elector.look_on(given_up.clone()));
         buckets.push((name, leadership));
     }
     let names: Vec<String> = buckets.iter().map(|(name, _)| name.clone()).collect();
@@ -243,4 +245,21 @@ pub async fn start(
     );
     supervisor.spawn("stats", stats_server::run(stats, ownership, intake, stop));
     Ok(())
+}
+
+/// A number that grows whenever a bucket's Lease has no holder any more: the replica that leads when
+/// another one is replaced should be there for the next request from zero, not ten seconds later.
+fn given_up(leases: &Cache<Lease>) -> watch::Receiver<u64> {
+    let (version, receiver) = watch::channel(0);
+    leases.observe(move |change| {
+        let lease = change.latest();
+        let is_bucket = Key::of(&**lease).name.starts_with(BUCKET_PREFIX);
+        let holder = change
+            .after()
+            .and_then(|lease| lease.spec.as_ref()?.holder_identity.as_ref());
+        if is_bucket && holder.is_none_or(String::is_empty) {
+            version.send_modify(|version| *version += 1);
+        }
+    });
+    receiver
 }

@@ -35,7 +35,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::intake::Intake;
-use crate::ownership::Ownership;
+use crate::ownership::{BUCKET_PREFIX, Ownership};
 
 /// How long open connections get to end after the close frame.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -179,7 +179,7 @@ impl Endpoint {
     fn is_for_another(&self, headers: &HeaderMap) -> bool {
         let host = text(headers, HOST).unwrap_or_default();
         let label = host.split(['.', ':']).next().unwrap_or_default();
-        label.starts_with("autoscaler-bucket")
+        label.starts_with(BUCKET_PREFIX)
             && self
                 .ownership
                 .position(label)
