@@ -6,10 +6,14 @@ mod command;
 mod demo;
 mod images;
 mod install;
+mod interrupt;
 mod manifests;
 mod oci;
 mod progress;
+mod test;
 mod workspace;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +39,8 @@ enum Command {
     Uninstall(install::RemoveArgs),
     /// Shows the main job on a real Kubernetes: a service goes 0 → 10 → 0
     Demo(demo::Args),
+    /// Runs the tests: those of the code, and those on a real cluster
+    Test(test::Args),
     /// Writes config/crd from the types
     Crds(manifests::Args),
     /// Writes the install manifests and the chart
@@ -42,14 +48,26 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The cause in one line, then whatever log belongs to it. A backtrace would say nothing to a user.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Bench(args) => bench::run(args).await,
         Command::Cluster(args) => cluster::run(args).await,
         Command::Images(args) => images::run(&args),
         Command::Install(args) => install::run(args).await,
         Command::Uninstall(args) => install::run_remove(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Crds(args) => manifests::run_crds(&args),
         Command::Manifests(args) => manifests::run(&args),
     }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{Cluster, Name, Provider};
 use crate::command;
+use crate::interrupt;
 use crate::progress::Step;
 
 /// The node image, of the same Kubernetes as the embedded node.
@@ -62,7 +63,7 @@ impl Kind {
         let step = Step::begin(format!("kind: create cluster {}", self.name));
         tokio::select! {
             made = command::output("kind", self.create()) => { made?; }
-            () = super::embedded::interrupted() => {
+            () = interrupt::asked_for() => {
                 command::output("kind", self.delete()).await?;
                 bail!("interrupted; cluster {} was taken down again", self.name);
             }

@@ -23,7 +23,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::layout::Layout;
 use self::processes::Processes;
@@ -31,6 +30,7 @@ use self::sandbox::Sandbox;
 use super::{Cluster, Name, Provider};
 use crate::command;
 use crate::images::{self, Profile};
+use crate::interrupt;
 use crate::progress::Step;
 
 /// One embedded cluster, which may or may not be there.
@@ -71,7 +71,7 @@ impl Embedded {
         let layout = Layout::create(&self.name).await?;
         let made = tokio::select! {
             made = start(&layout, &binary, &pause) => made,
-            () = interrupted() => Err(anyhow::anyhow!("interrupted")),
+            () = interrupt::asked_for() => Err(anyhow::anyhow!("interrupted")),
         };
         if let Err(error) = made {
             self.sweep().await.context("cannot clean up")?;
@@ -188,18 +188,4 @@ async fn import(layout: &Layout, sandbox: &Sandbox, file: &std::path::Path) -> R
         .arg(&file);
     command::output_of(ctr).await?;
     Ok(())
-}
-
-/// Returns when the user asks us to stop.
-pub(super) async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }
