@@ -10,11 +10,13 @@ use ebb_runtime::{Key, apply, request};
 use jiff::Timestamp;
 
 use crate::caches::{Caches, path};
+use crate::live::Config;
 use crate::writer::{Called, Writer};
 
 #[derive(Debug)]
 pub(crate) struct Reconciler {
     pub(crate) caches: Caches,
+    pub(crate) config: Config,
     pub(crate) writer: Writer,
 }
 
@@ -82,7 +84,8 @@ impl Reconcile for Reconciler {
             return Ok(Action::Done);
         }
         let now = Timestamp::now();
-        let mut plan = plan(&configuration, &self.observe(key, &configuration), now);
+        let complete = self.config.with_defaults(&*configuration)?;
+        let mut plan = plan(&complete, &self.observe(key, &complete), now);
         let mut outcome = Ok(());
         if let Some(wanted) = &plan.create {
             let created = self.create(&configuration, wanted).await;

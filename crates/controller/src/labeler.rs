@@ -81,28 +81,27 @@ impl Reconciler {
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
         let key = Key::new(namespace, planned.name.clone());
-        self.writer
-            .merge::<K>(&key, &planned.body)
-            .await
-            .map_err(|source| {
-                if request::is_conflict(&source) {
-                    return source.into();
-                }
-                let name = planned.name.clone();
-                Error::transient(if planned.adds {
-                    NotPatched::Added {
-                        namespace: namespace.to_owned(),
-                        name,
-                        source,
-                    }
-                } else {
-                    NotPatched::Removed {
-                        kind: K::kind(&()).into_owned(),
-                        name,
-                        source,
-                    }
-                })
-            })
+        let source = match self.writer.merge::<K>(&key, &planned.body).await {
+            Ok(()) => return Ok(()),
+            // What is gone has no mark to take away.
+            Err(error) if request::is_not_found(&error) && !planned.adds => return Ok(()),
+            Err(error) if request::is_conflict(&error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        let name = planned.name.clone();
+        Err(Error::transient(if planned.adds {
+            NotPatched::Added {
+                namespace: namespace.to_owned(),
+                name,
+                source,
+            }
+        } else {
+            NotPatched::Removed {
+                kind: K::kind(&()).into_owned(),
+                name,
+                source,
+            }
+        }))
     }
 
     async fn write(&self, route: &Route, plan: &Plan) -> Result<(), Error> {

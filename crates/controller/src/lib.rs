@@ -25,6 +25,7 @@ mod route;
 mod serverless_service;
 mod service;
 pub mod settings;
+mod wiring;
 mod writer;
 
 pub use program::{Error, run};

@@ -1,11 +1,14 @@
 //! The ConfigMaps that reconcilers follow, and the snapshot that one reconcile works with.
 
+use ebb_core::admission::{Context, Policy, Verb};
 use ebb_core::config::{
-    self, Autoscaler, Defaults, Deployment, Domain, Features, Gc, Logging, Network, Observability,
-    Settings as _,
+    self, Autoscaler, Defaults as DefaultSettings, Deployment, Domain, Features, Gc, Logging,
+    Network, Observability, Settings as _,
 };
+use ebb_core::default::Defaults;
 use ebb_core::plan::{revision, route};
 use ebb_runtime::config::{ConfigMaps, Error, Live};
+use ebb_runtime::reconcile::Error as ReconcileError;
 use std::sync::Arc;
 
 use crate::settings::Settings;
@@ -14,7 +17,7 @@ use crate::settings::Settings;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) autoscaler: Live<Autoscaler>,
-    pub(crate) defaults: Live<Defaults>,
+    pub(crate) defaults: Live<DefaultSettings>,
     pub(crate) deployment: Live<Deployment>,
     pub(crate) domain: Live<Domain>,
     pub(crate) features: Live<Features>,
@@ -40,7 +43,7 @@ impl Config {
         }
         Ok(Self {
             autoscaler: live(maps, Autoscaler::NAME)?,
-            defaults: live(maps, Defaults::NAME)?,
+            defaults: live(maps, DefaultSettings::NAME)?,
             deployment: live(maps, Deployment::NAME)?,
             domain: live(maps, Domain::NAME)?,
             features: live(maps, Features::NAME)?,
@@ -51,6 +54,32 @@ impl Config {
             system_namespace: settings.system_namespace.as_str().into(),
             cluster_domain: cluster_domain.into(),
         })
+    }
+
+    /// The object with what its author left out, as admission fills it in. Admission has done so already, unless the
+    /// object is older than the webhook or than a default.
+    pub(crate) fn with_defaults<K: Defaults + Clone>(
+        &self,
+        object: &K,
+    ) -> Result<K, ReconcileError> {
+        let policy = Policy {
+            autoscaler: self.autoscaler.get(),
+            defaults: self.defaults.get(),
+            features: self.features.get(),
+            cluster_domain: self.cluster_domain.to_string(),
+        };
+        let mut complete = object.clone();
+        complete
+            .set_defaults(
+                None,
+                &Context {
+                    policy: &policy,
+                    verb: Verb::Update,
+                    user: "",
+                },
+            )
+            .map_err(ReconcileError::permanent)?;
+        Ok(complete)
     }
 
     /// What Revisions are planned with.

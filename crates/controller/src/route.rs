@@ -188,11 +188,12 @@ impl Reconcile for Reconciler {
         if route.metadata.deletion_timestamp.is_some() {
             return Ok(Action::Done);
         }
-        let seen = self.observe(key, &route).await?;
+        let complete = self.config.with_defaults(&*route)?;
+        let seen = self.observe(key, &complete).await?;
         let now = Timestamp::now();
         let plan = self
             .config
-            .of_routes(|config| plan(&route, &seen, config, now));
+            .of_routes(|config| plan(&complete, &seen, config, now));
         let outcome = self.write(&route, &plan, &seen).await;
         self.writer.notes(&*route, plan.notes);
         let wake = plan.wake;

@@ -7,11 +7,13 @@ use ebb_runtime::reconcile::{Action, Error, Reconcile};
 use jiff::Timestamp;
 
 use crate::caches::Caches;
+use crate::live::Config;
 use crate::writer::{Called, Writer};
 
 #[derive(Debug)]
 pub(crate) struct Reconciler {
     pub(crate) caches: Caches,
+    pub(crate) config: Config,
     pub(crate) writer: Writer,
 }
 
@@ -65,8 +67,9 @@ impl Reconcile for Reconciler {
         if service.metadata.deletion_timestamp.is_some() {
             return Ok(Action::Done);
         }
-        let seen = self.observe(key, &service);
-        let plan = plan(&service, &seen, Timestamp::now());
+        let complete = self.config.with_defaults(&*service)?;
+        let seen = self.observe(key, &complete);
+        let plan = plan(&complete, &seen, Timestamp::now());
         let outcome = self.write(&service, &plan, &seen).await;
         self.writer
             .finish(&*service, &plan.status, outcome, plan.failure)

@@ -1,0 +1,291 @@
+//! Which reconciler is woken by what, and under which Lease it works.
+
+use ebb_core::config::LeaderElection;
+use ebb_core::names::labels;
+use ebb_core::plan::meta;
+use ebb_process::Supervisor;
+use ebb_runtime::Key;
+use ebb_runtime::events::Recorder;
+use ebb_runtime::lease::{self, Elector, Timing};
+use ebb_runtime::reconcile::{Controller, Metrics, Reconcile};
+use kube::Client;
+
+use crate::caches::{Caches, controller_key, keys, label_key, path, path_of};
+use crate::live::Config;
+use crate::settings::Settings;
+use crate::writer::{Writer, manager};
+use crate::{
+    configuration, domain_mapping, gc, labeler, namespace_certificate, revision, route,
+    serverless_service, service,
+};
+
+/// Everything a controller is put together from.
+pub(crate) struct Wiring<'a> {
+    pub(crate) supervisor: &'a Supervisor,
+    pub(crate) client: &'a Client,
+    pub(crate) settings: &'a Settings,
+    pub(crate) election: &'a LeaderElection,
+    pub(crate) identity: String,
+    pub(crate) events: Recorder,
+    pub(crate) metrics: Metrics,
+    pub(crate) caches: Caches,
+    pub(crate) config: Config,
+}
+
+impl Wiring<'_> {
+    /// Starts all controllers and their elections.
+    pub(crate) fn start(&self) {
+        self.service();
+        self.configuration();
+        self.revision();
+        self.route();
+        self.labeler();
+        self.serverless_service();
+        self.gc();
+        self.domain_mapping();
+        self.namespace_certificate();
+    }
+
+    fn service(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::SERVICE, "service-controller");
+        let reconciler = service::Reconciler {
+            caches: caches.clone(),
+            config: self.config.clone(),
+            writer,
+        };
+        let controller = Controller::new("service-controller", reconciler, &caches.services)
+            .watch(&caches.configurations, |c| {
+                controller_key(&c.metadata, "Service")
+            })
+            .watch(&caches.routes, |r| controller_key(&r.metadata, "Service"));
+        self.run("service.Reconciler", controller);
+    }
+
+    fn configuration(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::CONFIGURATION, "configuration-controller");
+        let reconciler = configuration::Reconciler {
+            caches: caches.clone(),
+            config: self.config.clone(),
+            writer,
+        };
+        let controller = Controller::new(
+            "configuration-controller",
+            reconciler,
+            &caches.configurations,
+        )
+        .watch(&caches.revisions, |r| {
+            controller_key(&r.metadata, "Configuration")
+        });
+        self.run("configuration.Reconciler", controller);
+    }
+
+    fn revision(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::REVISION, "revision-controller");
+        let config = self.config.clone();
+        let reconciler = revision::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("revision-controller", reconciler, &caches.revisions)
+            .watch(&caches.deployments, |d| {
+                controller_key(&d.metadata, "Revision")
+            })
+            .watch(&caches.pod_autoscalers, |a| {
+                controller_key(&a.metadata, "Revision")
+            })
+            .watch(&caches.pods, |p| label_key(&p.metadata, labels::REVISION))
+            .sweep_on(config.deployment.subscribe())
+            .sweep_on(config.observability.subscribe())
+            .sweep_on(config.network.subscribe());
+        self.run("revision.Reconciler", controller);
+    }
+
+    fn route(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::ROUTE, "route-controller");
+        let config = self.config.clone();
+        let reconciler = route::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("route-controller", reconciler, &caches.routes)
+            .watch(&caches.ingresses, |i| controller_key(&i.metadata, "Route"))
+            .watch(&caches.kube_services, |s| {
+                controller_key(&s.metadata, "Route")
+            });
+        let controller = self
+            .watch_targets(controller)
+            .sweep_on(config.domain.subscribe())
+            .sweep_on(config.network.subscribe());
+        self.run("route.Reconciler", controller);
+    }
+
+    fn labeler(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::LABELER, "route-controller");
+        let reconciler = labeler::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let controller = self.watch_targets(Controller::new("labeler", reconciler, &caches.routes));
+        self.run("labeler.Reconciler", controller);
+    }
+
+    /// Wakes the Routes that name, or would name, a Configuration or Revision.
+    fn watch_targets<R: Reconcile>(&self, controller: Controller<R>) -> Controller<R> {
+        let caches = &self.caches;
+        let (following, pinning) = (
+            caches.routes_by_configuration.clone(),
+            caches.routes_by_revision.clone(),
+        );
+        let following_too = following.clone();
+        controller
+            .watch(&caches.configurations, move |c| {
+                keys(following.get(&path_of(&c.metadata)))
+            })
+            .watch(&caches.revisions, move |r| {
+                let mut routes = keys(pinning.get(&path_of(&r.metadata)));
+                if let Some(owner) = label_key(&r.metadata, labels::CONFIGURATION) {
+                    routes.extend(keys(
+                        following_too.get(&path(&owner.namespace, &owner.name)),
+                    ));
+                }
+                routes
+            })
+    }
+
+    fn serverless_service(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::SERVERLESS_SERVICE, "serverlessservice-controller");
+        let reconciler = serverless_service::Reconciler {
+            caches: caches.clone(),
+            writer,
+        };
+        let by_target = caches.serverless_services_by_target.clone();
+        let controller = Controller::new(
+            "serverlessservice-controller",
+            reconciler,
+            &caches.serverless_services,
+        )
+        .watch(&caches.slices, |s| {
+            label_key(&s.metadata, labels::SERVERLESS_SERVICE)
+        })
+        .watch(&caches.kube_services, |s| {
+            controller_key(&s.metadata, "ServerlessService")
+        })
+        .watch(&caches.deployments, move |d| {
+            let key = Key::of(d);
+            keys(by_target.get(&path(&key.namespace, &key.name)))
+        })
+        .sweep_on(caches.activator_slices.subscribe());
+        self.run("serverlessservice.reconciler", controller);
+    }
+
+    fn gc(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::GC, "revision-gc-controller");
+        let reconciler = gc::Reconciler {
+            caches: caches.clone(),
+            config: self.config.clone(),
+            writer,
+        };
+        let controller =
+            Controller::new("revision-gc-controller", reconciler, &caches.configurations)
+                .watch(&caches.revisions, |r| {
+                    controller_key(&r.metadata, "Configuration")
+                });
+        self.run("gc.reconciler", controller);
+    }
+
+    fn domain_mapping(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::DOMAIN_MAPPING, "domainmapping-controller");
+        let config = self.config.clone();
+        let reconciler = domain_mapping::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let by_name = caches.domain_mappings_by_name.clone();
+        let [from_services, from_routes, from_kube] =
+            std::array::from_fn(|_| caches.domain_mappings_by_reference.clone());
+        let controller = Controller::new(
+            "domainmapping-controller",
+            reconciler,
+            &caches.domain_mappings,
+        )
+        .watch(&caches.ingresses, |i| {
+            controller_key(&i.metadata, "DomainMapping")
+        })
+        .watch(&caches.domain_claims, move |c| {
+            keys(by_name.get(meta::name(&c.metadata)))
+        })
+        .watch(&caches.services, move |s| {
+            keys(from_services.get(&path_of(&s.metadata)))
+        })
+        .watch(&caches.routes, move |r| {
+            keys(from_routes.get(&path_of(&r.metadata)))
+        })
+        .watch(&caches.kube_services, move |s| {
+            keys(from_kube.get(&path_of(&s.metadata)))
+        })
+        .sweep_on(config.network.subscribe());
+        self.run("domainmapping.Reconciler", controller);
+    }
+
+    fn namespace_certificate(&self) {
+        let caches = &self.caches;
+        let writer = self.writer(manager::NAMESPACE_CERTIFICATE, "namespace-controller");
+        let config = self.config.clone();
+        let reconciler = namespace_certificate::Reconciler {
+            caches: caches.clone(),
+            config: config.clone(),
+            writer,
+        };
+        let controller = Controller::new("namespace-controller", reconciler, &caches.namespaces)
+            .watch(&caches.wildcard_certificates, |c| {
+                Some(Key::new("", meta::namespace(&c.metadata)))
+            })
+            .sweep_on(config.network.subscribe())
+            .sweep_on(config.domain.subscribe());
+        self.run("nscert.reconciler", controller);
+    }
+
+    fn writer(&self, manager: &'static str, source: &'static str) -> Writer {
+        Writer::new(self.client, manager, &self.events, source)
+    }
+
+    /// Starts a controller under a Lease of its own; `queue` is the last part of the Lease's usual name.
+    fn run<R: Reconcile>(&self, queue: &str, controller: Controller<R>) {
+        let usual = format!("controller.knative.dev.serving.pkg.reconciler.{queue}");
+        let prefix = self.election.lease_prefixes.get(&usual).unwrap_or(&usual);
+        let (component, queue) = prefix.split_once('.').unwrap_or(("controller", prefix));
+        let name = lease::name(component, queue, 0, 1);
+        let timing = Timing {
+            lease: self.election.lease_duration,
+            renew: self.election.renew_deadline,
+            retry: self.election.retry_period,
+        };
+        let (elector, leadership) = Elector::new(
+            self.client.clone(),
+            &self.settings.system_namespace,
+            &name,
+            &self.identity,
+            timing,
+        );
+        self.supervisor
+            .spawn("lease", elector.run(self.supervisor.stop()));
+        let controller = controller
+            .metrics(self.metrics.clone())
+            .deadline(self.settings.reconciliation_timeout);
+        self.supervisor.spawn(
+            "controller",
+            controller.run(leadership, self.supervisor.stop()),
+        );
+    }
+}
