@@ -10,25 +10,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ebb_process::log::Chain;
-use ebb_process::{Stop, Supervisor};
-use futures::TryStreamExt as _;
+use ebb_process::Supervisor;
 use kube::api::Api;
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher;
 use kube::{Resource, ResourceExt};
 use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use self::table::{Entries, Table};
 use crate::Key;
 
-/// Delay before the watch is tried again after an error: doubled up to the limit, reset by the first success.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LIMIT: Duration = Duration::from_secs(5);
+mod follow;
+mod table;
 
 /// What a cache of `K` needs of the type.
 pub trait Object:
@@ -108,45 +104,6 @@ impl<K> Change<K> {
 }
 
 type Observer<K> = Box<dyn Fn(&Change<K>) + Send + Sync>;
-type Extract<K> = Box<dyn Fn(&K) -> Vec<String> + Send + Sync>;
-
-/// Objects by an extracted value; within one value ordered by key.
-type Entries<K> = HashMap<String, BTreeMap<Key, Arc<K>>>;
-
-struct Table<K> {
-    objects: HashMap<Key, Arc<K>>,
-    indexes: Vec<(Extract<K>, Entries<K>)>,
-}
-
-impl<K> Table<K> {
-    /// Puts an object in or takes it out and returns what was there.
-    fn set(&mut self, key: &Key, object: Option<Arc<K>>) -> Option<Arc<K>> {
-        let old = match &object {
-            Some(object) => self.objects.insert(key.clone(), object.clone()),
-            None => self.objects.remove(key),
-        };
-        for (extract, entries) in &mut self.indexes {
-            for value in old.iter().flat_map(|old| extract(old)) {
-                if let Some(found) = entries.get_mut(&value) {
-                    found.remove(key);
-                    if found.is_empty() {
-                        entries.remove(&value);
-                    }
-                }
-            }
-            if let Some(object) = &object {
-                for value in extract(object) {
-                    entries
-                        .entry(value)
-                        .or_default()
-                        .insert(key.clone(), object.clone());
-                }
-            }
-        }
-        old
-    }
-}
-
 struct Shared<K> {
     table: RwLock<Table<K>>,
     observers: Mutex<Vec<Observer<K>>>,
@@ -178,7 +135,7 @@ impl<K: Object> Cache<K> {
         let mut config = watcher::Config::default().timeout(290);
         config.label_selector = options.labels.map(str::to_owned);
         config.field_selector = options.fields.map(str::to_owned);
-        let watch = follow(
+        let watch = follow::follow(
             cache.clone(),
             api,
             config,
@@ -394,149 +351,5 @@ impl<K> Index<K> {
     }
 }
 
-/// Keeps `cache` equal to what the API server says until a stop is asked for.
-fn follow<K: Object>(
-    cache: Cache<K>,
-    api: Api<K>,
-    config: watcher::Config,
-    keep_manager: Option<&'static str>,
-    stop: Stop,
-) -> impl Future<Output = Result<(), std::convert::Infallible>> + Send {
-    let work = async move {
-        let mut events = Box::pin(watcher::watcher(api, config));
-        let mut listing = Vec::new();
-        let mut delay = RETRY_FIRST;
-        loop {
-            let event = match events.try_next().await {
-                Ok(Some(event)) => event,
-                // The watcher never ends by itself.
-                Ok(None) => std::future::pending().await,
-                Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), error = %Chain(&error), "watch broken, trying again");
-                    tokio::time::sleep(delay).await;
-                    delay = (delay * 2).min(RETRY_LIMIT);
-                    continue;
-                }
-            };
-            delay = RETRY_FIRST;
-            match event {
-                Event::Init => listing.clear(),
-                Event::InitApply(object) => listing.push(Arc::new(trimmed(object, keep_manager))),
-                Event::InitDone => cache.reset(std::mem::take(&mut listing)),
-                Event::Apply(object) => cache.insert(trimmed(object, keep_manager)),
-                Event::Delete(object) => cache.remove(&Key::of(&object)),
-            }
-        }
-    };
-    async move {
-        tokio::select! {
-            () = work => {}
-            () = stop.triggered() => {}
-        }
-        Ok(())
-    }
-}
-
-/// Drops the bookkeeping that makes up half of most objects.
-fn trimmed<K: Object>(mut object: K, keep_manager: Option<&str>) -> K {
-    let ours = |manager: &Option<String>| manager.is_some() && manager.as_deref() == keep_manager;
-    match &mut object.meta_mut().managed_fields {
-        Some(entries) if keep_manager.is_some() => {
-            entries.retain(|entry| ours(&entry.manager) && entry.subresource.is_none());
-        }
-        entries => *entries = None,
-    }
-    object
-}
-
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-
-    use super::*;
-
-    fn map(name: &str, version: &str, team: &str) -> ConfigMap {
-        let mut map = ConfigMap::default();
-        map.metadata.name = Some(name.into());
-        map.metadata.namespace = Some("ns".into());
-        map.metadata.resource_version = Some(version.into());
-        map.labels_mut().insert("team".into(), team.into());
-        map
-    }
-
-    fn record(cache: &Cache<ConfigMap>) -> Arc<Mutex<Vec<String>>> {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = seen.clone();
-        cache.observe(move |change| {
-            let verb = match change {
-                Change::Added(_) => "+",
-                Change::Modified { .. } => "~",
-                Change::Deleted(_) => "-",
-            };
-            log.lock()
-                .push(format!("{verb}{}", change.latest().name_any()));
-        });
-        seen
-    }
-
-    #[test]
-    fn an_observer_hears_of_what_is_there_and_of_each_change() {
-        let cache = Cache::of([map("a", "1", "x")]);
-        let seen = record(&cache);
-        cache.insert(map("b", "2", "x"));
-        cache.insert(map("b", "2", "x"));
-        cache.insert(map("b", "3", "x"));
-        cache.remove(&Key::new("ns", "a"));
-        cache.remove(&Key::new("ns", "a"));
-        assert_eq!(*seen.lock(), ["+a", "+b", "~b", "-a"]);
-    }
-
-    #[test]
-    fn a_new_list_reports_what_vanished_meanwhile() {
-        let cache = Cache::of([map("a", "1", "x"), map("b", "2", "x")]);
-        let seen = record(&cache);
-        seen.lock().clear();
-        cache.reset(vec![
-            Arc::new(map("b", "2", "x")),
-            Arc::new(map("c", "9", "x")),
-        ]);
-        assert_eq!(*seen.lock(), ["-a", "+c"]);
-    }
-
-    #[test]
-    fn an_index_follows_changes() {
-        let cache = Cache::of([map("a", "1", "x")]);
-        let teams = cache.index(|map| map.labels().get("team").cloned().into_iter().collect());
-        cache.insert(map("b", "2", "x"));
-        assert_eq!(teams.get("x").len(), 2);
-        cache.insert(map("b", "3", "y"));
-        cache.remove(&Key::new("ns", "a"));
-        assert!(teams.get("x").is_empty());
-        assert_eq!(teams.get("y")[0].name_any(), "b");
-    }
-
-    #[tokio::test]
-    async fn an_empty_list_makes_a_cache_ready() {
-        let cache = Cache::<ConfigMap>::detached();
-        assert!(!cache.is_ready());
-        cache.reset(Vec::new());
-        cache.ready().await;
-    }
-
-    #[test]
-    fn only_the_named_managers_fields_are_kept() {
-        let entry = |name: &str| ManagedFieldsEntry {
-            manager: Some(name.into()),
-            ..Default::default()
-        };
-        let mut object = map("a", "1", "x");
-        object.metadata.managed_fields = Some(vec![entry("kubectl"), entry("ebb")]);
-        let kept = trimmed(object.clone(), Some("ebb"))
-            .metadata
-            .managed_fields
-            .unwrap();
-        assert_eq!(kept, [entry("ebb")]);
-        assert_eq!(trimmed(object, None).metadata.managed_fields, None);
-    }
-}
+mod tests;
