@@ -1,4 +1,4 @@
-//! The request body on its way to the upstream.
+//! The body of a request on its way to an upstream.
 //!
 //! With `Expect: 100-continue` the body stays where it is until the upstream
 //! asks for it: the first read of an inbound body is what makes the server send
@@ -21,13 +21,15 @@ use tokio::time::timeout;
 /// How long an upstream may take to ask for the body.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is sent to an upstream: nothing, or the body of the request being passed
-/// on.
+/// What is sent to an upstream: nothing, bytes made here, or the body of the
+/// request being passed on. One type for all, so that hyper's client is compiled
+/// once.
 #[derive(Debug)]
 pub(crate) struct RequestBody(Kind);
 
 enum Kind {
     Empty,
+    Bytes(Bytes),
     Incoming(Incoming),
     /// Boxed because it is rare and larger than the others.
     Expected(Box<Expected>),
@@ -41,9 +43,18 @@ struct Expected {
 // === impl RequestBody ===
 
 impl RequestBody {
-    /// No body, as probes have.
+    /// No body, as most probes have.
     pub(crate) fn empty() -> Self {
         Self(Kind::Empty)
+    }
+
+    /// Bytes made here.
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self(if bytes.is_empty() {
+            Kind::Empty
+        } else {
+            Kind::Bytes(bytes)
+        })
     }
 
     /// The body of `request`, held back until the upstream asks for it if its
@@ -87,6 +98,7 @@ impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Empty => "Empty",
+            Self::Bytes(_) => "Bytes",
             Self::Incoming(_) => "Incoming",
             Self::Expected(_) => "Expected",
         })
@@ -110,6 +122,11 @@ impl Body for RequestBody {
         }
         match &mut self.0 {
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx),
+            Kind::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
             _ => Poll::Ready(None),
         }
     }
@@ -117,6 +134,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Empty => true,
+            Kind::Bytes(_) => false,
             Kind::Incoming(body) => body.is_end_stream(),
             Kind::Expected(expected) => expected.body.is_end_stream(),
         }
@@ -125,6 +143,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(body) => body.size_hint(),
             Kind::Expected(expected) => expected.body.size_hint(),
         }

@@ -70,17 +70,20 @@ impl Outbound {
 
     /// Rewrites `request` for a next hop that speaks `protocol`.
     pub fn with_protocol(mut request: Request<Incoming>, peer: &Peer, protocol: Protocol) -> Self {
-        let client = hyper::upgrade::on(&mut request);
-        let (mut parts, body) = request.into_parts();
         let upgrade = match protocol {
-            Protocol::Http1 => headers::requested_upgrade(&parts),
+            Protocol::Http1 => headers::requested_upgrade(&request),
             Protocol::H2c => None,
         };
+        let upgrade = upgrade.map(|asked| {
+            let client = hyper::upgrade::on(&mut request);
+            Box::new(Upgrade { asked, client })
+        });
+        let (mut parts, body) = request.into_parts();
         headers::strip_hop_by_hop(&mut parts.headers);
         headers::append_forwarded_for(&mut parts.headers, peer.forwarded_for());
-        if let Some(asked) = &upgrade {
+        if let Some(upgrade) = &upgrade {
             parts.headers.insert(CONNECTION, CONNECTION_UPGRADE);
-            parts.headers.insert(UPGRADE, asked.clone());
+            parts.headers.insert(UPGRADE, upgrade.asked.clone());
         }
         match protocol {
             Protocol::Http1 => headers::to_origin_form(&mut parts),
@@ -89,7 +92,7 @@ impl Outbound {
         Self {
             request: RequestBody::of(Request::from_parts(parts, body)),
             protocol,
-            upgrade: upgrade.map(|asked| Box::new(Upgrade { asked, client })),
+            upgrade,
         }
     }
 
@@ -115,7 +118,11 @@ impl Outbound {
             protocol,
             upgrade,
         } = self;
-        match upstream.send(protocol, request).await {
+        let exchange = match protocol {
+            Protocol::Http1 => upstream.send_http1(request).await,
+            Protocol::H2c => Box::pin(upstream.send_http2(request)).await,
+        };
+        match exchange {
             Ok((response, lease)) => Ok(Reply {
                 response,
                 lease,

@@ -53,13 +53,13 @@ pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 
 /// The protocol an HTTP/1.1 client wants to switch to. An offer of `h2c` is none:
 /// it may be declined by answering in HTTP/1.1, and it concerns this hop only.
-pub fn requested_upgrade(request: &request::Parts) -> Option<HeaderValue> {
-    if request.version != Version::HTTP_11 {
+pub fn requested_upgrade<B>(request: &Request<B>) -> Option<HeaderValue> {
+    if request.version() != Version::HTTP_11 {
         return None;
     }
-    let protocol = request.headers.get(UPGRADE)?;
+    let protocol = request.headers().get(UPGRADE)?;
     (!protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
-        && has_token(&request.headers, &CONNECTION, "upgrade"))
+        && has_token(request.headers(), &CONNECTION, "upgrade"))
     .then(|| protocol.clone())
 }
 
@@ -242,7 +242,7 @@ mod tests {
     fn upgrade_of(pairs: &[(&str, &str)]) -> Option<HeaderValue> {
         let mut request = Request::new(());
         *request.headers_mut() = headers(pairs);
-        requested_upgrade(&request.into_parts().0)
+        requested_upgrade(&request)
     }
 
     #[test]

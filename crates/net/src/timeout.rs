@@ -18,6 +18,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::TryFutureExt;
 use tokio::time::{Instant, timeout_at};
 
 /// How long a request may take.
@@ -76,15 +77,13 @@ impl Clock {
         }
     }
 
-    /// Runs `work` until the head of the response is there.
-    ///
-    /// # Errors
-    /// [`TimedOut`] when a limit is reached first; `work` is dropped, which
+    /// Runs `work` until the head of the response is there, or fails with
+    /// [`TimedOut`] when a limit is reached first; `work` is then dropped, which
     /// cancels the call to the upstream.
-    pub async fn head<F: Future>(&self, work: F) -> Result<F::Output, TimedOut> {
-        timeout_at(self.head_due, work).await.map_err(|_| TimedOut {
-            message: self.message,
-        })
+    // No async fn: that would hold `work` twice, as argument and as what it awaits.
+    pub fn head<F: Future>(&self, work: F) -> impl Future<Output = Result<F::Output, TimedOut>> {
+        let message = self.message;
+        timeout_at(self.head_due, work).map_err(move |_| TimedOut { message })
     }
 
     /// What a client is told when a limit is reached.

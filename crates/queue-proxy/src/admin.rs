@@ -1,12 +1,12 @@
-//! The small servers beside the data port: drain hook, statistics, metrics.
+//! The answers of the ports beside the data port: drain hook, statistics, metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ebb_net::body::Body;
 use ebb_net::drain::Drainer;
 use ebb_net::respond;
-use ebb_net::server::{Handler, Peer};
 use ebb_process::Stop;
 use ebb_process::metrics::{CONTENT_TYPE as OPENMETRICS, Exposition};
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -32,12 +32,8 @@ impl DrainHook {
     pub(crate) fn new(drainer: Arc<Drainer>, stop: Stop) -> Self {
         Self { drainer, stop }
     }
-}
 
-impl Handler for DrainHook {
-    type Body = Body;
-
-    async fn handle(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
+    pub(crate) async fn answer<G>(&self, request: &Request<Incoming>) -> Response<Body<G>> {
         if request.uri().path() != "/wait-for-drain" {
             return not_found();
         }
@@ -57,43 +53,34 @@ impl Handler for DrainHook {
     }
 }
 
-impl Handler for Statistics {
-    type Body = Body;
-
-    async fn handle(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
-        if request.uri().path() != "/metrics" {
-            return not_found();
-        }
-        let mut response = respond::bare(StatusCode::OK, self.latest());
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        response
+/// The latest statistics, to whoever asks for them in whatever way.
+pub(crate) fn statistics<G>(
+    statistics: &Statistics,
+    request: &Request<Incoming>,
+) -> Response<Body<G>> {
+    if request.uri().path() != "/metrics" {
+        return not_found();
     }
+    with_type(statistics.latest(), MEDIA_TYPE)
 }
 
 /// Prometheus's view of this process.
-#[derive(Debug)]
-pub(crate) struct Scrape(pub(crate) Exposition);
-
-impl Handler for Scrape {
-    type Body = Body;
-
-    async fn handle(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
-        match (request.method(), request.uri().path()) {
-            (&Method::GET, "/metrics") => {
-                let mut response = respond::bare(StatusCode::OK, self.0.text());
-                response
-                    .headers_mut()
-                    .insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
-                response
-            }
-            (_, "/metrics") => respond::error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
-            _ => not_found(),
-        }
+pub(crate) fn scrape<G>(metrics: &Exposition, request: &Request<Incoming>) -> Response<Body<G>> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => with_type(metrics.text(), OPENMETRICS),
+        (_, "/metrics") => respond::error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+        _ => not_found(),
     }
 }
 
-fn not_found() -> Response<Body> {
+fn with_type<G>(body: impl Into<Bytes>, media_type: &'static str) -> Response<Body<G>> {
+    let mut response = respond::bare(StatusCode::OK, body);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+fn not_found<G>() -> Response<Body<G>> {
     respond::error(StatusCode::NOT_FOUND, "404 page not found")
 }

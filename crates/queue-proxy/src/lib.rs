@@ -14,6 +14,7 @@
 mod admin;
 mod forwarded;
 mod metrics;
+mod port;
 mod proxy;
 pub mod readiness;
 pub mod settings;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_net::drain::Drainer;
-use ebb_net::server::{self, Handler, Limits, Server};
+use ebb_net::server::{self, Limits, Server};
 use ebb_net::stats::RequestStats;
 use ebb_process::metrics::{Exposition, Registry};
 use ebb_process::supervisor::{Failure, Supervisor};
@@ -33,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::port::Port;
 pub use crate::settings::Settings;
 
 /// Without an ordinary request for this long, a draining pod is out of every
@@ -146,23 +148,26 @@ pub async fn run(
     // Triggered once the drain is over: from then on the servers close.
     let quiet = CancellationToken::new();
     let closing = || quiet.clone().cancelled_owned();
-    supervisor.spawn(
-        "requests",
-        serve(sockets.requests, Arc::new(proxy), closing()),
-    );
+    let serve = |name, listener, port| {
+        let server = Server::new(Arc::new(port), &Limits::default());
+        supervisor.spawn(name, server.run(listener, closing()));
+    };
+    serve("requests", sockets.requests, Port::Requests(proxy));
     let hook = admin::DrainHook::new(Arc::clone(&drainer), stop.clone());
-    supervisor.spawn("admin", serve(sockets.admin, Arc::new(hook), closing()));
-    supervisor.spawn(
-        "reporter",
-        Arc::clone(&statistics).run(Arc::clone(&stats), closing()),
-    );
-    supervisor.spawn(
+    serve("admin", sockets.admin, Port::Admin(hook));
+    let reporter = Arc::clone(&statistics).run(Arc::clone(&stats), closing());
+    supervisor.spawn("reporter", reporter);
+    serve(
         "statistics",
-        serve(sockets.statistics, statistics, closing()),
+        sockets.statistics,
+        Port::Statistics(statistics),
     );
     if let Some(listener) = sockets.metrics {
-        let scrape = Arc::new(admin::Scrape(Exposition::new(registry)));
-        supervisor.spawn("metrics", serve(listener, scrape, closing()));
+        serve(
+            "metrics",
+            listener,
+            Port::Metrics(Exposition::new(registry)),
+        );
     }
     supervisor.background("drain", async move {
         stop.triggered().await;
@@ -178,16 +183,6 @@ pub async fn run(
     supervisor.run(NO_LIMIT).await?;
     wait_for_upgraded(&stats).await;
     Ok(())
-}
-
-async fn serve<H: Handler>(
-    listener: TcpListener,
-    handler: Arc<H>,
-    closing: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
-    Server::new(handler, &Limits::default())
-        .run(listener, closing)
-        .await
 }
 
 /// Connections that left HTTP belong to no server; their requests still count.

@@ -22,9 +22,9 @@ use ebb_net::breaker::{Breaker, QueueFull, Slot};
 use ebb_net::client::{self, Upstream};
 use ebb_net::drain::Drainer;
 use ebb_net::forward::{self, Outbound, Reply};
-use ebb_net::server::{Handler, Peer};
+use ebb_net::server::Peer;
 use ebb_net::stats::{InFlight, Origin, RequestStats};
-use ebb_net::timeout::{Clock, Limits};
+use ebb_net::timeout::{Clock, Limits, TimedOut};
 use ebb_net::{headers, probe, respond};
 use http::header::HeaderName;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -147,9 +147,12 @@ impl Proxy {
         (!probe::is_probe(headers)).then(|| metrics.invocation(queue_depth))
     }
 
-    async fn serve(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
-        let clock = Clock::start(&self.limits);
-        match clock.head(self.pass_on(request, peer)).await {
+    /// Gives what became of a request its form.
+    fn answer(
+        outcome: Result<Result<(Reply, Held), Refused>, TimedOut>,
+        clock: Clock,
+    ) -> Response<Body<Held>> {
+        match outcome {
             Ok(Ok((reply, mut held))) => {
                 if let Some(measured) = &mut held.measured {
                     measured.status(reply.status());
@@ -166,31 +169,36 @@ impl Proxy {
             Err(late) => respond::timed_out(late.message),
         }
     }
-}
 
-impl Handler for Proxy {
-    type Body = Body<Held>;
-
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
-        if probe::is_health_check(request.headers()) {
-            return self.health(request.headers()).await;
+    /// Answers one request or probe.
+    pub(crate) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+    ) -> Response<Body<Held>> {
+        let headers = request.headers();
+        if probe::is_health_check(headers) {
+            return self.health(headers).await;
         }
-        if probe::network_probe(request.headers()) == probe::INGRESS.as_bytes() {
+        if probe::network_probe(headers) == probe::INGRESS.as_bytes() {
             return match self.drainer.is_draining() {
                 true => shutting_down(),
-                false => probe::echo_hash(request.headers()),
+                false => probe::echo_hash(headers),
             };
         }
         self.drainer.note_request();
-        match &self.metrics {
-            Some(metrics) if !probe::is_probe(request.headers()) => {
-                let seen = metrics.request(&request);
-                let response = self.serve(request, peer).await;
-                seen.finish(response.status());
-                response
-            }
-            _ => self.serve(request, peer).await,
+        let metrics = self
+            .metrics
+            .as_deref()
+            .filter(|_| !probe::is_probe(headers));
+        let seen = metrics.map(|metrics| metrics.request(&request));
+        let clock = Clock::start(&self.limits);
+        let outcome = clock.head(self.pass_on(request, peer)).await;
+        let response = Self::answer(outcome, clock);
+        if let Some(seen) = seen {
+            seen.finish(response.status());
         }
+        response
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::dial::{Backoff, dial};
 use super::{Error, Failure};
+use crate::body::Body;
 use crate::expect::RequestBody;
 
 /// What is spoken to an upstream.
@@ -28,7 +30,7 @@ pub enum Protocol {
 /// Limits of an upstream's connections.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// HTTP/1.1 connections kept open without a request.
+    /// HTTP/1.1 connections kept open without a request; with 0 each serves one.
     pub max_idle: usize,
     /// How long such a connection is kept.
     pub idle_timeout: Duration,
@@ -73,6 +75,9 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct Stream(Arc<Shared>);
 
+type Unsent = Request<RequestBody>;
+type Exchange = Result<(Response<Incoming>, Lease), Failure<Unsent>>;
+
 /// Streams on one HTTP/2 connection before another is opened. Servers commonly
 /// allow 100 to 250 and make the rest wait.
 const MAX_STREAMS: usize = 100;
@@ -109,49 +114,45 @@ impl Upstream {
         self.address
     }
 
-    /// Sends a request whose target has the form that the protocol wants (path
-    /// and `Host` for HTTP/1.1, absolute for HTTP/2), and waits for the head of
-    /// the response. The lease must be dropped or finished with the body.
-    ///
-    /// A kept connection may have been closed by the other side at the very
-    /// moment it was picked. Requests that came back unsent, and those that can
-    /// be repeated without harm (no body, safe method), then go out
-    /// on another connection.
-    pub(crate) async fn send(
-        self: &Arc<Self>,
-        protocol: Protocol,
-        request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), Failure<Request<RequestBody>>> {
-        match protocol {
-            Protocol::Http1 => self.send_http1(request).await,
-            Protocol::H2c => self.send_http2(request).await,
-        }
-    }
-
-    /// Sends a request without a body, as probers do: HTTP/1.1 on a kept
-    /// connection if there is one, and the connection is kept for the request
-    /// that the probe prepares. Returns the response; its body must be read for
-    /// the connection to be kept.
+    /// Asks as probers do: over HTTP/1.1, without a body, on a kept connection if
+    /// there is one. The connection is kept for the request that the probe
+    /// prepares, provided that the body of the response is read to its end.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn probe(
-        self: &Arc<Self>,
-        request: Request<()>,
-    ) -> Result<Response<crate::body::Body>, Error> {
-        let request = request.map(|()| RequestBody::empty());
-        match self.send_http1(request).await {
-            Ok((response, lease)) => {
-                Ok(response.map(|body| crate::body::Body::streamed(body, lease, None, ())))
-            }
-            Err(failure) => Err(failure.error),
-        }
+    pub async fn probe(self: &Arc<Self>, request: Request<()>) -> Result<Response<Body>, Error> {
+        self.ask(Protocol::Http1, request.map(|()| Bytes::new()))
+            .await
     }
 
-    async fn send_http1(
+    /// Sends a request made here. Its target must have the form that `protocol`
+    /// wants: the path and a `Host` for HTTP/1.1, absolute for HTTP/2.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn ask(
         self: &Arc<Self>,
-        mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), Failure<Request<RequestBody>>> {
+        protocol: Protocol,
+        request: Request<Bytes>,
+    ) -> Result<Response<Body>, Error> {
+        let request = request.map(RequestBody::bytes);
+        let exchange = match protocol {
+            Protocol::Http1 => self.send_http1(request).await,
+            Protocol::H2c => self.send_http2(request).await,
+        };
+        let (response, lease) = exchange.map_err(|failure| failure.error)?;
+        Ok(response.map(|body| Body::streamed(body, lease, None, ())))
+    }
+
+    /// Sends a request in the form of HTTP/1.1 (path alone, `Host`) and waits for
+    /// the head of the response. The lease must be dropped or finished with the
+    /// body.
+    ///
+    /// A kept connection may have been closed by the other side at the very
+    /// moment it was picked. Requests that came back unsent, and those that can
+    /// be repeated without harm (no body, safe method), then go out on another
+    /// connection.
+    pub(crate) async fn send_http1(self: &Arc<Self>, mut request: Unsent) -> Exchange {
         while let Some(mut connection) = self.take_idle() {
             let copy = repeatable(&request).then(|| copy_of(&request));
             match connection.try_send_request(request).await {
@@ -170,6 +171,11 @@ impl Upstream {
                 }
             }
         }
+        // Boxed, as what follows is rare and would make every request larger.
+        Box::pin(self.send_on_new(request)).await
+    }
+
+    async fn send_on_new(self: &Arc<Self>, request: Unsent) -> Exchange {
         let mut connection = match self.open_http1().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -191,10 +197,9 @@ impl Upstream {
         }
     }
 
-    async fn send_http2(
-        self: &Arc<Self>,
-        mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Lease), Failure<Request<RequestBody>>> {
+    /// Sends a request in the form of HTTP/2 (absolute target) on a shared
+    /// connection, as [`Upstream::send_http1`] does otherwise.
+    pub(crate) async fn send_http2(self: &Arc<Self>, mut request: Unsent) -> Exchange {
         // Twice: the connection at hand may just have been told to go away.
         for last in [false, true] {
             let stream = match self.stream().await {
@@ -338,7 +343,7 @@ fn exchange(source: hyper::Error) -> Error {
     Error::Exchange { source }
 }
 
-fn repeatable(request: &Request<RequestBody>) -> bool {
+fn repeatable(request: &Unsent) -> bool {
     request.body().is_empty()
         && matches!(
             *request.method(),
@@ -359,7 +364,7 @@ fn went_stale(error: &hyper::Error) -> bool {
     reset || error.is_incomplete_message() || error.is_canceled() || error.is_closed()
 }
 
-fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
+fn copy_of(request: &Unsent) -> Unsent {
     let mut copy = Request::new(RequestBody::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();

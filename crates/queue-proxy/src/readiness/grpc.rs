@@ -6,16 +6,14 @@
 use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use ebb_net::body::Body;
+use ebb_net::client::Protocol;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::BodyExt;
 use prost::Message;
 
 use super::Failed;
-use super::check::connect;
-use super::http::drive;
+use super::check::ask;
 
 /// The health service must say that `service` is serving; empty is the server as
 /// a whole.
@@ -44,13 +42,8 @@ const FRAME_HEADER: usize = 5;
 
 impl Health {
     pub(super) async fn run(&self) -> Result<(), Failed> {
-        let io = TokioIo::new(connect(self.address).await?);
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-        let call = async move {
-            let answer = sender.send_request(self.request()).await?;
-            read(answer).await
-        };
-        match drive(call, connection).await? {
+        let answer = ask(self.address, Protocol::H2c, self.request()).await?;
+        match read(answer).await {
             Ok(SERVING) => Ok(()),
             Ok(status) => Err(Failed::Unhealthy(format!(
                 "service is not serving: status {status}"
@@ -59,7 +52,7 @@ impl Health {
         }
     }
 
-    fn request(&self) -> Request<Full<Bytes>> {
+    fn request(&self) -> Request<Bytes> {
         let message = HealthCheckRequest {
             service: self.service.clone(),
         };
@@ -74,27 +67,26 @@ impl Health {
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("user-agent", "kube-probe/")
-        .body(Full::new(frame.freeze()))
+        .body(frame.freeze())
         .expect("made of valid parts")
     }
 }
 
 /// The status in the answer, or why there is none.
-async fn read(answer: Response<Incoming>) -> Result<Result<i32, String>, hyper::Error> {
+async fn read(answer: Response<Body>) -> Result<i32, String> {
     let (head, body) = answer.into_parts();
-    let body = body.collect().await?;
+    let body = body.collect().await.map_err(|cause| cause.to_string())?;
     let code = body
         .trailers()
         .or(Some(&head.headers))
         .and_then(|map| map.get("grpc-status"));
     if let Some(code) = code.filter(|code| *code != "0") {
-        return Ok(Err(format!(
+        return Err(format!(
             "the health service answered with gRPC status {code:?}"
-        )));
+        ));
     }
     let bytes = body.to_bytes();
-    let message = bytes.get(FRAME_HEADER..).unwrap_or_default();
-    Ok(HealthCheckResponse::decode(message)
+    HealthCheckResponse::decode(bytes.get(FRAME_HEADER..).unwrap_or_default())
         .map(|response| response.status)
-        .map_err(|cause| format!("the health service's answer cannot be read: {cause}")))
+        .map_err(|cause| format!("the health service's answer cannot be read: {cause}"))
 }

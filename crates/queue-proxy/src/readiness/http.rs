@@ -8,15 +8,12 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use ebb_net::client::Protocol;
 use http::header::{HOST, LOCATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version};
 
 use super::Failed;
-use super::check::connect;
+use super::check::ask;
 
 /// The user agent of a kubelet without version numbers, which is what
 /// containers of the original see.
@@ -38,22 +35,26 @@ pub struct Get {
 impl Get {
     pub(super) async fn run(&self) -> Result<(), Failed> {
         if self.detect_http2 {
-            let plain = self.request(&self.target, Version::HTTP_2, false);
-            let speaks_http2 = self
-                .exchange(plain)
+            let plain = self.request(&self.target, Protocol::H2c, false);
+            let speaks_http2 = ask(self.address, Protocol::H2c, plain)
                 .await
                 .is_ok_and(|answer| passes(answer.status()));
             if speaks_http2 {
-                return self.follow(Version::HTTP_2).await;
+                return self.follow(Protocol::H2c).await;
             }
         }
-        self.follow(Version::HTTP_11).await
+        self.follow(Protocol::Http1).await
     }
 
-    async fn follow(&self, version: Version) -> Result<(), Failed> {
+    async fn follow(&self, protocol: Protocol) -> Result<(), Failed> {
         let mut target = self.target.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.exchange(self.request(&target, version, true)).await?;
+            let answer = ask(
+                self.address,
+                protocol,
+                self.request(&target, protocol, true),
+            )
+            .await?;
             let status = answer.status();
             if !passes(status) {
                 return Err(Failed::Unhealthy(format!(
@@ -86,15 +87,15 @@ impl Get {
         (here && path.path().starts_with('/')).then(|| Uri::from(path))
     }
 
-    fn request(&self, target: &Uri, version: Version, configured: bool) -> Request<Empty<Bytes>> {
-        let mut request = Request::new(Empty::new());
-        *request.version_mut() = version;
+    fn request(&self, target: &Uri, protocol: Protocol, configured: bool) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
         if configured {
             *request.headers_mut() = self.headers.clone();
         }
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let host = self.address.to_string();
-        if version == Version::HTTP_2 {
+        if protocol == Protocol::H2c {
+            *request.version_mut() = Version::HTTP_2;
             let absolute = Uri::builder()
                 .scheme("http")
                 .authority(host)
@@ -107,36 +108,8 @@ impl Get {
         }
         request
     }
-
-    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, Failed> {
-        let io = TokioIo::new(connect(self.address).await?);
-        // The connection is driven here and dropped with the answer's head read.
-        if request.version() == Version::HTTP_2 {
-            let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-            drive(sender.send_request(request), connection).await
-        } else {
-            let (mut sender, connection) = http1::handshake(io).await?;
-            drive(sender.send_request(request), connection).await
-        }
-    }
 }
 
-pub(super) fn passes(status: StatusCode) -> bool {
+fn passes(status: StatusCode) -> bool {
     (200..400).contains(&status.as_u16())
-}
-
-/// Waits for the answer while the connection works for it.
-pub(super) async fn drive<T>(
-    answer: impl Future<Output = Result<T, hyper::Error>>,
-    connection: impl Future<Output = Result<(), hyper::Error>>,
-) -> Result<T, Failed> {
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        biased;
-        answer = &mut answer => Ok(answer?),
-        ended = connection => {
-            ended?;
-            Ok(answer.await?)
-        }
-    }
 }
