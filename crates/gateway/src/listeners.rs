@@ -1,58 +1,122 @@
 //! The ports that requests come in by, and how they are left.
 //!
-//! After a stop the listeners stay open for [`SPREAD`]: the pod is not ready any more, but that takes a moment to reach
-//! everybody who sends here. Then no more connections are accepted, those that are open finish what they are doing,
-//! and the supervisor's deadline ends what does not.
+//! | from | |
+//! |---|---|
+//! | leaving | the replica is not ready any more, but that takes a moment to reach everybody who sends here: connections are accepted for another [`SPREAD`] |
+//! | then | nothing is accepted; open connections finish what they are doing, upgraded ones too |
+//! | [`DRAIN`] later | what is still open is cut |
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_net::server::{Handler, Limits, Peer, Server};
 use ebb_process::Stop;
 use rustls::ServerConfig;
-use rustls::server::ResolvesServerCert;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::certificates::ByName;
+use crate::proxy::Proxy;
+
 /// From the stop to the end of accepting: kubelet, endpoint controller and the proxies of all nodes have to hear of it.
 const SPREAD: Duration = Duration::from_secs(5);
+/// Time for open requests and upgraded connections to end; the pod's grace period is 600 s.
+const DRAIN: Duration = Duration::from_secs(570);
 /// Pause when the process has run out of something, such as file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 /// What a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Serves plain HTTP, versions 1.1 and 2, until drained.
-///
-/// # Errors
-/// When the listener breaks.
-pub async fn plain<H: Handler>(
+/// The listeners and who answers what comes in by them.
+#[derive(Debug)]
+pub struct Requests {
+    /// The public door without TLS.
+    pub http: TcpListener,
+    /// The public door with TLS.
+    pub https: TcpListener,
+    /// The private door.
+    pub internal: TcpListener,
+    /// Certificates of the public door.
+    pub by_name: Arc<ByName>,
+    /// Answers at the public door.
+    pub public: Arc<Proxy>,
+    /// Answers at the private door.
+    pub private: Arc<Proxy>,
+}
+
+impl Requests {
+    /// Serves until drained, which begins with `leaving`, and then triggers `stop`. A stop that comes from elsewhere
+    /// leaves no time to drain.
+    ///
+    /// # Errors
+    /// When a listener breaks.
+    pub async fn serve(self, leaving: Stop, stop: Stop) -> io::Result<()> {
+        let Self {
+            http,
+            https,
+            internal,
+            by_name,
+            public,
+            private,
+        } = self;
+        let closing = Stop::new();
+        let open = [public.open(), private.open()];
+        let served = async {
+            tokio::try_join!(
+                plain(http, public.clone(), closing.clone()),
+                secure(https, by_name, public, closing.clone()),
+                plain(internal, private, closing.clone()),
+            )?;
+            for upgraded in open {
+                upgraded.close();
+                upgraded.wait().await;
+            }
+            Ok(())
+        };
+        let limit = async {
+            tokio::select! {
+                () = leaving.triggered() => sleep(SPREAD).await,
+                () = stop.triggered() => return,
+            }
+            tracing::info!("no more connections are accepted");
+            closing.trigger();
+            tokio::select! {
+                () = sleep(DRAIN) => tracing::warn!("giving up on open requests"),
+                () = stop.triggered() => {}
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = served => outcome,
+            () = limit => Ok(()),
+        };
+        stop.trigger();
+        outcome
+    }
+}
+
+async fn plain<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
-    stop: Stop,
+    closing: Stop,
 ) -> io::Result<()> {
-    Server::new(handler, &Limits::default())
-        .run(listener, spread(stop))
+    let server = Server::new(handler, &Limits::default());
+    server
+        .run(listener, async move { closing.triggered().await })
         .await
 }
 
-/// Serves HTTP over TLS until drained.
-///
-/// # Errors
-/// None at present; handshakes that fail are the client's business.
-pub async fn secure<H: Handler>(
+async fn secure<H: Handler>(
     listener: TcpListener,
-    certificates: Arc<dyn ResolvesServerCert>,
+    certificates: Arc<ByName>,
     handler: Arc<H>,
-    stop: Stop,
+    closing: Stop,
 ) -> io::Result<()> {
     let acceptor = TlsAcceptor::from(Arc::new(tls(certificates)));
     let server = Server::new(handler, &Limits::default());
     let mut handshakes = JoinSet::new();
-    let mut stop = pin!(spread(stop));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -73,7 +137,7 @@ pub async fn secure<H: Handler>(
                     tokio::spawn(server.serve(stream, Peer::new(address, true)));
                 }
             }
-            () = &mut stop => break,
+            () = closing.triggered() => break,
         }
     }
     drop(listener);
@@ -81,13 +145,7 @@ pub async fn secure<H: Handler>(
     Ok(())
 }
 
-async fn spread(stop: Stop) {
-    stop.triggered().await;
-    sleep(SPREAD).await;
-    tracing::info!("no more connections are accepted");
-}
-
-fn tls(certificates: Arc<dyn ResolvesServerCert>) -> ServerConfig {
+fn tls(certificates: Arc<ByName>) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

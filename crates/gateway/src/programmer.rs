@@ -131,7 +131,11 @@ impl Programmer {
         }
         // Only now may anybody be told.
         for key in &concerned {
-            self.ledger.record(key, self.standing(key));
+            let standing = self.standing(key);
+            if self.ledger.standing(key) != standing {
+                tell(key, standing.as_ref());
+                self.ledger.record(key, standing);
+            }
         }
     }
 
@@ -337,6 +341,24 @@ impl Programmer {
                 || self.directory.can_serve(&compiled.backends)
                     && self.certificates.are_loaded(key));
         Some(if complete { serving } else { Standing::Waiting })
+    }
+}
+
+fn tell(key: &Key, standing: Option<&Standing>) {
+    match standing {
+        Some(Standing::Serving(version)) => {
+            tracing::info!("knative.dev/key" = %key, generation = version.generation, "Ingress is served");
+        }
+        Some(Standing::Waiting) => {
+            tracing::debug!("knative.dev/key" = %key, "Ingress waits for addresses or certificates");
+        }
+        Some(Standing::Refused {
+            generation,
+            refusal,
+        }) => {
+            tracing::warn!("knative.dev/key" = %key, generation, reason = %refusal, "Ingress is refused");
+        }
+        None => tracing::info!("knative.dev/key" = %key, "Ingress is gone"),
     }
 }
 

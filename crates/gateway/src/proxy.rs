@@ -15,9 +15,11 @@ use ebb_net::forward::Outbound;
 use ebb_net::server::{Handler, Peer};
 use ebb_net::{headers, respond};
 use http::header::{HeaderName, HeaderValue, LOCATION, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::backend::{Backend, Choice, InFlight};
 use crate::metrics::{Metrics, Observation};
@@ -41,6 +43,7 @@ pub type Routes = ArcSwap<Table<Arc<Backend>>>;
 pub struct Held {
     _endpoint: InFlight,
     _observation: Observation,
+    _open: TaskTrackerToken,
 }
 
 /// Answers the requests of one door.
@@ -49,6 +52,7 @@ pub struct Proxy {
     door: Door,
     routes: Arc<Routes>,
     metrics: Metrics,
+    open: TaskTracker,
 }
 
 /// Where a request goes, looked up and no longer bound to the table.
@@ -65,7 +69,13 @@ impl Proxy {
             door,
             routes,
             metrics,
+            open: TaskTracker::new(),
         }
+    }
+
+    /// Tracks what has been forwarded and has not ended; upgraded connections outlive the one they came by.
+    pub fn open(&self) -> TaskTracker {
+        self.open.clone()
     }
 
     /// Finds the target and writes its headers into the request.
@@ -119,6 +129,7 @@ impl Proxy {
                         Held {
                             _endpoint: in_flight,
                             _observation: observation,
+                            _open: self.open.token(),
                         },
                     );
                 }
@@ -145,6 +156,10 @@ impl Handler for Proxy {
 
     async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
         let observation = self.metrics.start(self.door);
+        if request.method() == Method::CONNECT {
+            // A tunnel has no path and no host of ours.
+            return observation.of(respond::empty(StatusCode::METHOD_NOT_ALLOWED));
+        }
         let random: u64 = rand::random();
         match self.decide(&mut request, peer, random as u32) {
             Decision::Forward(target) => {

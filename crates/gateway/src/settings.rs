@@ -28,6 +28,8 @@ pub struct Settings {
     pub system_namespace: String,
     /// `CLUSTER_DOMAIN`; without it the resolver's configuration tells.
     pub cluster_domain: Option<String>,
+    /// `CONFIG_LOGGING_NAME`: the ConfigMap that sets the log level.
+    pub config_logging: String,
     /// Where to listen.
     pub ports: Ports,
 }
@@ -68,6 +70,8 @@ impl Settings {
             system_namespace: get("SYSTEM_NAMESPACE")
                 .unwrap_or_else(|| "knative-serving".to_owned()),
             cluster_domain: get("CLUSTER_DOMAIN"),
+            config_logging: get("CONFIG_LOGGING_NAME")
+                .unwrap_or_else(|| "config-logging".to_owned()),
             ports: Ports {
                 http: port("HTTP_PORT", 8080)?,
                 https: port("HTTPS_PORT", 8443)?,

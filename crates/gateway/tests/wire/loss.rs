@@ -1,13 +1,15 @@
 //! Changes and failures that must not cost a request, and those that must be told.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use futures::{SinkExt as _, StreamExt as _};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::toy::Toy;
 use crate::world::{Http1, World, name, read, rule, split, to};
@@ -129,25 +131,40 @@ async fn an_answer_is_never_asked_for_twice() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_open_requests_end_and_new_ones_in_until_it_has_spread() {
+async fn who_leaves_goes_on_serving_until_the_last_connection_has_ended() {
     let (world, toy) = (World::start().await, Toy::start("a").await);
     world.service("s", "http", &[toy.address]);
     world.route("a.example.com", "s").await;
     let address = world.public();
-    let admin = std::net::SocketAddr::from(([127, 0, 0, 1], world.ports.admin));
-    let mut late = Http1::to(address).await;
-    let open = tokio::spawn(async move { late.get("a.example.com", "/late").await });
-    let ended = world.stop();
-    // Not ready any more, and still serving.
-    let mut refused = false;
-    while !refused {
-        refused = tokio::net::TcpStream::connect(admin).await.is_err();
+    let mut probe = Http1::to(SocketAddr::from(([127, 0, 0, 1], world.ports.admin))).await;
+    assert_eq!(probe.get("probe", "/readiness").await.0, StatusCode::OK);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = "ws://a.example.com/socket";
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+
+    world.leave();
+    // Not ready any more, but it serves, and its table follows the objects.
+    let mut status = StatusCode::OK;
+    while status == StatusCode::OK {
+        status = probe.get("probe", "/readiness").await.0;
     }
+    let next = Toy::start("next").await;
+    world.service("t", "http", &[next.address]);
+    world.route("b.example.com", "t").await;
+    let (_, body) = Http1::to(address).await.get("b.example.com", "/").await;
+    assert_eq!(name(&body), "next");
+
+    // Then it accepts nothing, and the socket goes on for as long as the client wishes.
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    socket.send("still here?".into()).await.unwrap();
     assert_eq!(
-        Http1::to(address).await.get("a.example.com", "/").await.0,
-        StatusCode::OK
+        socket.next().await.unwrap().unwrap().to_text().unwrap(),
+        "a: still here?"
     );
-    assert_eq!(open.await.unwrap().0, StatusCode::OK);
-    ended.await.unwrap();
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(!world.running.is_finished());
+    socket.close(None).await.unwrap();
+    drop(socket);
+    world.running.await.unwrap();
 }

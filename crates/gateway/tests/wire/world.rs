@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_core::api::ingress::Ingress;
 use ebb_gateway::objects::Objects;
+use ebb_gateway::run::{Listeners, start};
 use ebb_gateway::settings::{Ports, Settings};
-use ebb_gateway::{Listeners, start};
-use ebb_process::Supervisor;
+use ebb_process::{Stop, Supervisor};
 use ebb_runtime::{Cache, Key, fake};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -25,8 +25,8 @@ pub(crate) struct World {
     pub(crate) objects: Objects,
     pub(crate) api: fake::Api,
     pub(crate) ports: Ports,
-    supervisor: Supervisor,
-    running: JoinHandle<()>,
+    leaving: Stop,
+    pub(crate) running: JoinHandle<()>,
 }
 
 impl World {
@@ -38,22 +38,22 @@ impl World {
         let settings = Settings { ports, ..settings };
         let api = fake::Api::new();
         let supervisor = Supervisor::new();
+        let leaving = Stop::new();
         start(
             &supervisor,
             &api.client(),
             objects.clone(),
             &settings,
             listeners,
+            leaving.clone(),
         );
-        let running = tokio::spawn({
-            let supervisor = supervisor.clone();
-            async move { supervisor.run(Duration::from_secs(60)).await.unwrap() }
-        });
+        let running =
+            tokio::spawn(async move { supervisor.run(Duration::from_secs(5)).await.unwrap() });
         Self {
             objects,
             api,
             ports,
-            supervisor,
+            leaving,
             running,
         }
     }
@@ -66,10 +66,9 @@ impl World {
         SocketAddr::from(([127, 0, 0, 1], self.ports.internal))
     }
 
-    /// Asks everybody to end; the future resolves when all has ended.
-    pub(crate) fn stop(self) -> JoinHandle<()> {
-        self.supervisor.stop().trigger();
-        self.running
+    /// Asks the gateway to leave, after which `running` ends.
+    pub(crate) fn leave(&self) {
+        self.leaving.trigger();
     }
 
     /// A Service with one port of this name, and a slice with these addresses (which differ in port, as all toys
