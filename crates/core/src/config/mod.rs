@@ -76,6 +76,25 @@ pub fn check(name: &str, data: &Data) -> Result<(), Errors> {
     }
 }
 
+/// Whether a ConfigMap of this name holds settings of ours.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    const KNOWN: [&str; 11] = [
+        Autoscaler::NAME,
+        CertManager::NAME,
+        Defaults::NAME,
+        Deployment::NAME,
+        Domain::NAME,
+        Features::NAME,
+        Gc::NAME,
+        LeaderElection::NAME,
+        Logging::NAME,
+        Network::NAME,
+        Observability::NAME,
+    ];
+    KNOWN.contains(&name)
+}
+
 /// Reads a time as settings and annotations give it: a Go duration that is not negative.
 ///
 /// # Errors

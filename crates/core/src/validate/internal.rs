@@ -111,8 +111,9 @@ fn certificate(spec: &CertificateSpec) -> Findings {
 /// A reference to an object in the same namespace: apiVersion, kind and name, and nothing else.
 fn reference(reference: &ObjectReference) -> Findings {
     let mut findings = only_allowed(reference, &["apiVersion", "kind", "name"]);
-    let rules: [(_, _, fn(&str) -> Vec<String>); 3] = [
-        ("kind", &reference.kind, syntax::c_identifier),
+    type Rule = fn(&str) -> Vec<String>;
+    let rules = [
+        ("kind", &reference.kind, syntax::c_identifier as Rule),
         ("apiVersion", &reference.api_version, syntax::qualified_name),
         ("name", &reference.name, syntax::dns1123_label),
     ];

@@ -605,9 +605,7 @@ fn api_7_8_volume_mounts() {
     );
     check(
         &[("kubernetes.podspec-persistent-volume-claim", "Enabled")],
-        &format!(
-            "{{containers: [{{image: shop, volumeMounts: [{{name: v, mountPath: /v}}]}}], volumes: [{{name: v, persistentVolumeClaim: {{claimName: c, readOnly: true}}}}]}}"
-        ),
+        &volume("persistentVolumeClaim: {claimName: c, readOnly: true}"),
         &format!("volume is readOnly but volume mount is not: {at}[0].readOnly"),
     );
 }

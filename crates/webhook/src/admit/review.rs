@@ -1,0 +1,137 @@
+//! The API server's questions and our answers, as they are on the wire.
+
+use ebb_core::admission::PatchOperation;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What the API server sends. Fields that no rule looks at are left out.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Question {
+    #[serde(default)]
+    pub(crate) api_version: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    pub(crate) request: Request,
+}
+
+/// One request to the API server that is to be reviewed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Request {
+    pub(crate) uid: String,
+    pub(crate) kind: GroupVersionKind,
+    pub(crate) sub_resource: String,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) operation: String,
+    pub(crate) user_info: UserInfo,
+    pub(crate) object: Option<Value>,
+    pub(crate) old_object: Option<Value>,
+    pub(crate) dry_run: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct GroupVersionKind {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) kind: String,
+}
+
+impl std::fmt::Display for GroupVersionKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            group,
+            version,
+            kind,
+        } = self;
+        write!(f, "{group}/{version}, Kind={kind}")
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct UserInfo {
+    pub(crate) username: String,
+}
+
+/// What the API server gets back.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) response: Response,
+}
+
+/// The verdict.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Response {
+    pub(crate) uid: String,
+    pub(crate) allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "base64_json"
+    )]
+    pub(crate) patch: Option<Vec<PatchOperation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Why a request is denied.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Status {
+    pub(crate) metadata: serde_json::Map<String, Value>,
+    pub(crate) status: &'static str,
+    pub(crate) message: String,
+    pub(crate) reason: &'static str,
+    pub(crate) code: u16,
+}
+
+impl Response {
+    /// Lets the request pass as it is.
+    pub(crate) fn allow() -> Self {
+        Self {
+            allowed: true,
+            ..Self::default()
+        }
+    }
+
+    /// Lets the request pass with these changes.
+    pub(crate) fn patch(patch: Vec<PatchOperation>) -> Self {
+        Self {
+            patch: Some(patch),
+            patch_type: Some("JSONPatch"),
+            ..Self::allow()
+        }
+    }
+
+    /// Denies the request as a bad one.
+    pub(crate) fn deny(message: impl Into<String>) -> Self {
+        Self {
+            status: Some(Status {
+                metadata: serde_json::Map::new(),
+                status: "Failure",
+                message: message.into(),
+                reason: "BadRequest",
+                code: 400,
+            }),
+            ..Self::default()
+        }
+    }
+}
+
+/// The patch travels as the base64 of its JSON, as bytes do.
+fn base64_json<S: serde::Serializer>(
+    patch: &Option<Vec<PatchOperation>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let json = serde_json::to_vec(patch).map_err(serde::ser::Error::custom)?;
+    k8s_openapi::ByteString(json).serialize(serializer)
+}

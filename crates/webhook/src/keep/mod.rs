@@ -1,0 +1,215 @@
+//! Keeps the serving certificate and the webhook configurations as they should be.
+//!
+//! ```text
+//! Secret webhook-certs ──watch──► every replica shows its certificate
+//!         │  ▲
+//!         │  └── certificate: the leader makes a new one in time
+//!         └────► configurations: the leaders write its authority, rules, path and selector
+//! ```
+
+mod certificate;
+mod configurations;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ebb_core::config::{LeaderElection, Settings as _};
+use ebb_process::Supervisor;
+use ebb_runtime::cache::{Cache, Options};
+use ebb_runtime::lease::{self, Elector, Leadership, Timing};
+use ebb_runtime::reconcile::Controller;
+use ebb_runtime::{Key, request};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Api, Client};
+
+use crate::certificate as pem;
+use crate::settings::Settings;
+use crate::tls::Shown;
+use certificate::Certificate;
+use configurations::{Configurations, Hook};
+
+/// The Secret with the certificate, made empty by the installation.
+const SECRET: &str = "webhook-certs";
+
+/// Starts the watches and the reconcilers.
+///
+/// # Errors
+/// When the settings of the election or the system namespace cannot be read.
+pub(crate) async fn start(
+    supervisor: &Supervisor,
+    client: &Client,
+    settings: &Settings,
+    shown: &Arc<Shown>,
+) -> anyhow::Result<()> {
+    let namespace = settings.system_namespace.as_str();
+    let election = election(client, settings).await?;
+    let owner = owner(client, settings).await?;
+
+    let by_name = |name: &str| format!("metadata.name={name}");
+    let secrets: Cache<Secret> = Cache::start(
+        supervisor,
+        Api::namespaced(client.clone(), namespace),
+        Options {
+            fields: Some(&by_name(SECRET)),
+            ..Options::default()
+        },
+    );
+    show_latest(&secrets, shown);
+
+    let host_names = pem::host_names(&settings.name, namespace, &settings.cluster_domain());
+    let certificate = Controller::new(
+        "webhook-certificates",
+        Certificate {
+            client: client.clone(),
+            secrets: secrets.clone(),
+            host_names,
+        },
+        &secrets,
+    );
+    let mutating: Cache<MutatingWebhookConfiguration> = Cache::start(
+        supervisor,
+        Api::all(client.clone()),
+        Options {
+            fields: Some(&by_name(Hook::Defaulting.name())),
+            ..Options::default()
+        },
+    );
+    let validating: Cache<ValidatingWebhookConfiguration> =
+        Cache::start(supervisor, Api::all(client.clone()), Options::default());
+
+    let configurations = |hook: Hook| Configurations {
+        hook,
+        client: client.clone(),
+        secrets: secrets.clone(),
+        secret: Key::new(namespace, SECRET),
+        mutating: mutating.clone(),
+        validating: validating.clone(),
+        owner: owner.clone(),
+    };
+    let on_secret = |hook: Hook| move |_: &Secret| [hook.key()];
+    let defaulting = Controller::new(
+        "webhook-defaulting",
+        configurations(Hook::Defaulting),
+        &mutating,
+    )
+    .watch(&secrets, on_secret(Hook::Defaulting));
+    let validation = Controller::new(
+        "webhook-validation",
+        configurations(Hook::Validation),
+        &validating,
+    )
+    .watch(&secrets, on_secret(Hook::Validation));
+    let config = Controller::new("webhook-config", configurations(Hook::Config), &validating)
+        .watch(&secrets, on_secret(Hook::Config));
+
+    let elect = |queue: &str| elect(supervisor, client, settings, &election, queue);
+    let leaderships = [
+        elect("WebhookCertificates"),
+        elect("DefaultingWebhook"),
+        elect("ValidationWebhook"),
+        elect("ConfigMapWebhook"),
+    ];
+    let stop = supervisor.stop();
+    let caches = (secrets, mutating, validating);
+    let [for_certificate, for_defaulting, for_validation, for_config] = leaderships;
+    supervisor.spawn("webhook configurations", async move {
+        let ready = async { tokio::join!(caches.0.ready(), caches.1.ready(), caches.2.ready()) };
+        tokio::select! {
+            _ = ready => {}
+            () = stop.triggered() => return Ok::<_, std::convert::Infallible>(()),
+        }
+        let runs = tokio::join!(
+            certificate.run(for_certificate, stop.clone()),
+            defaulting.run(for_defaulting, stop.clone()),
+            validation.run(for_validation, stop.clone()),
+            config.run(for_config, stop.clone()),
+        );
+        runs.0.and(runs.1).and(runs.2).and(runs.3)
+    });
+    Ok(())
+}
+
+/// Shows each certificate from the moment it is seen, on every replica.
+fn show_latest(secrets: &Cache<Secret>, shown: &Arc<Shown>) {
+    let shown = shown.clone();
+    secrets.observe(move |change| {
+        // A Secret that is deleted leaves the last certificate, which is still trusted.
+        let Some(secret) = change.after() else { return };
+        match pem::pair(secret) {
+            Ok(pair) => {
+                shown.set(Some(pair));
+                tracing::info!("serving certificate read");
+            }
+            Err(error) => {
+                tracing::warn!(error = %ebb_process::log::Chain(&error), "no serving certificate yet");
+            }
+        }
+    });
+}
+
+/// How the election works. Read once: a change takes effect with the next start.
+async fn election(client: &Client, settings: &Settings) -> anyhow::Result<LeaderElection> {
+    let key = Key::new(
+        settings.system_namespace.as_str(),
+        settings.config_leader_election_name.as_str(),
+    );
+    let map: Option<ConfigMap> = request::get(client, &key)
+        .await
+        .context("cannot read the election's settings")?;
+    let data = map.and_then(|map| map.data).unwrap_or_default();
+    LeaderElection::parse(&data).with_context(|| format!("ConfigMap {key} cannot be used"))
+}
+
+fn elect(
+    supervisor: &Supervisor,
+    client: &Client,
+    settings: &Settings,
+    election: &LeaderElection,
+    queue: &str,
+) -> Leadership {
+    let unnamed = format!("webhook.{queue}");
+    let prefix = election.lease_prefixes.get(&unnamed).unwrap_or(&unnamed);
+    // One bucket: there is one object to keep.
+    let (component, queue) = prefix.split_once('.').unwrap_or((prefix, "leader"));
+    let name = lease::name(component, queue, 0, 1);
+    let timing = Timing {
+        lease: election.lease_duration,
+        renew: election.renew_deadline,
+        retry: election.retry_period,
+    };
+    let identity = lease::identity(&settings.pod_name, settings.pod_uid.as_deref());
+    let (elector, leadership) = Elector::new(
+        client.clone(),
+        &settings.system_namespace,
+        &name,
+        &identity,
+        timing,
+    );
+    let stop = supervisor.stop();
+    supervisor.spawn("webhook election", elector.run(stop));
+    leadership
+}
+
+/// The system namespace as owner, so that the configurations go with it.
+async fn owner(client: &Client, settings: &Settings) -> anyhow::Result<Option<OwnerReference>> {
+    if settings.disable_namespace_ownership {
+        return Ok(None);
+    }
+    let name = settings.system_namespace.as_str();
+    let namespace: Namespace = request::get(client, &Key::new("", name))
+        .await
+        .with_context(|| format!("cannot read Namespace {name}"))?
+        .with_context(|| format!("Namespace {name} does not exist"))?;
+    Ok(Some(OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        name: name.to_owned(),
+        uid: namespace.metadata.uid.unwrap_or_default(),
+        controller: Some(false),
+        block_owner_deletion: Some(true),
+    }))
+}
