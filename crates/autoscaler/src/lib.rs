@@ -24,6 +24,8 @@ pub mod scaler;
 pub mod settings;
 pub mod stats_server;
 
+#[cfg(test)]
+mod load_tests;
 mod program;
 #[cfg(test)]
 mod test_util;

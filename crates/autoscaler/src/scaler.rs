@@ -1,4 +1,4 @@
-//! Decides for each revision: every two seconds, and at once when one at zero gets a request.
+//! Decides for each revision: every two seconds, and at once when one without pods gets requests.
 //!
 //! ```text
 //! tick (2 s) ──┐
@@ -137,7 +137,7 @@ impl Scaler {
         self.0.entries.write().retain(|key, _| keep(key));
     }
 
-    /// Evaluates at once if `stat` is the first sign of life of a revision at zero. It must be
+    /// Evaluates at once if `stat` cannot wait for the tick ([`Decider::is_woken_by`]). It must be
     /// recorded already.
     pub fn wake(&self, key: &Key, stat: &Stat, now: Timestamp) {
         let known = self.0.entries.read().get(key).cloned();
@@ -150,10 +150,11 @@ impl Scaler {
             Some(self.entry(key.clone(), &autoscaler, rules, now))
         });
         let Some(entry) = entry else { return };
+        let ready = self.0.pods.count(key).ready;
         let mut locked = entry.lock();
-        if locked.decider.is_woken_by(stat) {
+        if locked.decider.is_woken_by(stat, ready) {
             locked.woken.get_or_insert(now);
-            self.evaluate(key, &mut locked, now);
+            self.evaluate(key, &mut locked, ready, now);
         }
     }
 
@@ -201,7 +202,8 @@ impl Scaler {
             .get(key)
             .cloned()
             .expect("there is a decider");
-        self.evaluate(key, &mut entry.lock(), Timestamp::now());
+        let ready = self.0.pods.count(key).ready;
+        self.evaluate(key, &mut entry.lock(), ready, Timestamp::now());
     }
 
     fn tick(&self, slot: Slot, now: Timestamp) {
@@ -212,11 +214,12 @@ impl Scaler {
                 .collect()
         };
         for (key, entry) in due {
-            self.evaluate(&key, &mut entry.lock(), now);
+            let ready = self.0.pods.count(&key).ready;
+            self.evaluate(&key, &mut entry.lock(), ready, now);
         }
     }
 
-    fn evaluate(&self, key: &Key, entry: &mut Entry, now: Timestamp) {
+    fn evaluate(&self, key: &Key, entry: &mut Entry, ready: u32, now: Timestamp) {
         let rules = *entry.decider.rules();
         let load = match self.0.collector.load(key, rules.metric, now) {
             Ok(load) => load,
@@ -226,7 +229,6 @@ impl Scaler {
                 return;
             }
         };
-        let ready = self.0.pods.count(key).ready;
         let evaluation = entry.decider.evaluate(load, ready, now);
         entry.load = load;
         report(key, &rules, load, ready, &evaluation);

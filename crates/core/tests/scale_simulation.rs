@@ -108,7 +108,7 @@ impl Revision {
         if load > 0.0 || self.ready(second) > 0 {
             self.seen.record(now, &stat);
         }
-        let woken = self.decider.is_woken_by(&stat);
+        let woken = self.decider.is_woken_by(&stat, self.ready(second));
         if second % TICK == 0 || woken {
             self.decide(script, second);
         }

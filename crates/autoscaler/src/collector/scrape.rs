@@ -100,6 +100,14 @@ impl Scraper {
         }
     }
 
+    /// Asks pods at another port. For tests.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// The load that all serving pods of `revision` report of the last second; `None` without
     /// serving pods.
     ///

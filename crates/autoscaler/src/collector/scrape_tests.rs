@@ -57,8 +57,7 @@ async fn pods(behaviours: &[Behaviour]) -> (Scraper, JoinSet<()>) {
         };
         tasks.spawn(serve(listener, *behaviour));
     }
-    let mut scraper = Scraper::new(PodIndex::new(&Cache::of(objects)));
-    scraper.port = port;
+    let scraper = Scraper::new(PodIndex::new(&Cache::of(objects))).at_port(port);
     (scraper, tasks)
 }
 

@@ -122,11 +122,16 @@ impl Decider {
         }
     }
 
-    /// Whether `stat` is the sign of life that a revision without pods must answer at once instead
-    /// of at its next tick. A decider that has not decided yet counts as being at zero.
+    /// Whether `stat` must be answered at once instead of at the next tick: it is the first sign of
+    /// life of a revision at zero, or requests pile up while none of its pods is ready.
+    ///
+    /// A decider that has not decided yet counts as being at zero. (Upstream wakes a decider only if
+    /// its last decision was exactly zero, so a burst that follows the first request within its
+    /// second waits for the tick while the first pod starts.)
     #[must_use]
-    pub fn is_woken_by(&self, stat: &Stat) -> bool {
-        self.desired().unwrap_or(0) == 0 && stat.average_concurrent_requests > 0.0
+    pub fn is_woken_by(&self, stat: &Stat, ready: u32) -> bool {
+        let waits = ready == 0 || self.desired().unwrap_or(0) == 0;
+        waits && stat.average_concurrent_requests > 0.0
     }
 }
 

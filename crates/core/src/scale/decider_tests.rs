@@ -167,10 +167,14 @@ fn the_first_request_wakes_a_decider_at_zero_or_without_a_decision() {
         average_concurrent_requests: 1.0,
         ..Stat::default()
     };
-    assert!(decider.is_woken_by(&first), "undecided");
-    run(&mut decider, &[(0, 0, 0.0, 0.0, 0)]);
-    assert!(decider.is_woken_by(&first), "at zero");
-    assert!(!decider.is_woken_by(&Stat::default()), "idle");
+    assert!(decider.is_woken_by(&first, 1), "undecided");
+    run(&mut decider, &[(0, 1, 0.0, 0.0, 0)]);
+    assert!(decider.is_woken_by(&first, 1), "at zero");
+    assert!(!decider.is_woken_by(&Stat::default(), 0), "idle");
     run(&mut decider, &[(1, 0, 1.0, 1.0, 1)]);
-    assert!(!decider.is_woken_by(&first), "on its way");
+    assert!(
+        decider.is_woken_by(&first, 0),
+        "its pods are still starting"
+    );
+    assert!(!decider.is_woken_by(&first, 1), "it serves");
 }
