@@ -1,6 +1,7 @@
 //! Invariants of the tree that no compiler checks: which crate may know which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -91,13 +92,59 @@ fn dependencies_point_downwards() {
 
 #[test]
 fn every_member_takes_the_workspace_lints() {
-    let root = root();
     for manifest in Tree::read().manifests {
         let text = std::fs::read_to_string(&manifest).expect("a member has a manifest");
-        let parsed = text.contains("[lints]\nworkspace = true");
-        let name = manifest.strip_prefix(&root).unwrap_or(&manifest).to_owned();
-        assert!(parsed, "{name} lacks `[lints] workspace = true`");
+        let inherits = text.contains("[lints]\nworkspace = true");
+        assert!(inherits, "{manifest} lacks `[lints] workspace = true`");
     }
+}
+
+#[test]
+fn architecture_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page is there");
+    let table = page
+        .split("## Invariants")
+        .nth(1)
+        .expect("the page lists invariants");
+    let table = table
+        .split("\n## ")
+        .next()
+        .expect("a split has a first part");
+    let named = table
+        .lines()
+        .filter_map(|line| line.strip_prefix('|')?.rsplit('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let sources = rust_sources();
+    let gone: Vec<_> = named
+        .filter(|test| {
+            !sources
+                .iter()
+                .any(|text| text.contains(&format!("fn {test}()")))
+        })
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "ARCHITECTURE.md names tests that do not exist: {gone:?}"
+    );
+}
+
+/// The text of every Rust file that git knows.
+fn rust_sources() -> Vec<String> {
+    let out = Command::new("git")
+        .args(["ls-files", "*.rs"])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
+    assert!(
+        out.status.success(),
+        "git ls-files: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let names = String::from_utf8(out.stdout).expect("file names are UTF-8");
+    names
+        .lines()
+        .filter_map(|name| std::fs::read_to_string(root().join(name)).ok())
+        .collect()
 }
 
 /// The resolved graph of normal dependencies, by crate name.
@@ -172,8 +219,8 @@ impl Tree {
     }
 }
 
-fn root() -> String {
-    format!("{}/..", env!("CARGO_MANIFEST_DIR"))
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn text(v: &Value) -> String {
