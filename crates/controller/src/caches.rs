@@ -136,6 +136,31 @@ impl Caches {
         })
     }
 
+    /// Caches that are ready, empty and watch nothing.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        Self::of(Kinds {
+            services: Cache::of([]),
+            configurations: Cache::of([]),
+            revisions: Cache::of([]),
+            routes: Cache::of([]),
+            pod_autoscalers: Cache::of([]),
+            images: Cache::of([]),
+            serverless_services: Cache::of([]),
+            ingresses: Cache::of([]),
+            deployments: Cache::of([]),
+            pods: Cache::of([]),
+            kube_services: Cache::of([]),
+            slices: Cache::of([]),
+            placeholder_slices: Cache::of([]),
+            activator_slices: Cache::of([]),
+            domain_mappings: Cache::of([]),
+            domain_claims: Cache::of([]),
+            namespaces: Cache::of([]),
+            wildcard_certificates: Cache::of([]),
+        })
+    }
+
     fn of(kinds: Kinds) -> Self {
         let Kinds {
             services,

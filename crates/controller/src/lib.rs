@@ -25,6 +25,8 @@ mod route;
 mod serverless_service;
 mod service;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 mod wiring;
 mod writer;
 

@@ -30,6 +30,26 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The defaults of an installation, which never change.
+    #[cfg(test)]
+    pub(crate) fn fixed() -> Self {
+        let mut deployment = Deployment::default();
+        deployment.queue_sidecar_image = "dev.local/queue-proxy:1".into();
+        Self {
+            autoscaler: Live::fixed(Autoscaler::default()),
+            defaults: Live::fixed(DefaultSettings::default()),
+            deployment: Live::fixed(deployment),
+            domain: Live::fixed(Domain::default()),
+            features: Live::fixed(Features::default()),
+            gc: Live::fixed(Gc::default()),
+            logging: Live::fixed(Logging::default()),
+            network: Live::fixed(Network::default()),
+            observability: Live::fixed(Observability::default()),
+            system_namespace: "knative-serving".into(),
+            cluster_domain: "cluster.local".into(),
+        }
+    }
+
     pub(crate) fn follow(
         maps: &ConfigMaps,
         settings: &Settings,
