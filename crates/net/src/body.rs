@@ -208,11 +208,13 @@ impl Drop for Streamed {
 
 impl Timer {
     fn start(clock: Clock) -> Self {
-        Self {
+        let mut timer = Self {
             clock,
-            last_write: Instant::now(),
+            last_write: clock.started(),
             alarm: None,
-        }
+        };
+        timer.note_write();
+        timer
     }
 
     fn note_write(&mut self) {

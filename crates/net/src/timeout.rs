@@ -46,6 +46,7 @@ pub struct TimedOut {
 /// The running clock of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
+    started: Instant,
     ends: Instant,
     head_due: Instant,
     idle: Option<Duration>,
@@ -70,6 +71,7 @@ impl Clock {
             .flatten()
             .fold(total, Duration::min);
         Self {
+            started: now,
             ends: now + total,
             head_due: now + first,
             idle,
@@ -84,6 +86,11 @@ impl Clock {
     pub fn head<F: Future>(&self, work: F) -> impl Future<Output = Result<F::Output, TimedOut>> {
         let message = self.message;
         timeout_at(self.head_due, work).map_err(move |_| TimedOut { message })
+    }
+
+    /// When the request reached the handler.
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// What a client is told when a limit is reached.

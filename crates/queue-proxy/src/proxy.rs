@@ -212,3 +212,22 @@ fn origin(headers: &HeaderMap) -> Origin {
         _ => Origin::Direct,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ebb_core::names::headers;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_those_of_the_contract() {
+        for (ours, theirs) in [
+            (PROXY_REQUEST, headers::PROXY_REQUEST),
+            (ORIGINAL_HOST, headers::ORIGINAL_HOST),
+            (REVISION, headers::REVISION),
+            (NAMESPACE, headers::NAMESPACE),
+        ] {
+            assert_eq!(ours, HeaderName::from_bytes(theirs.as_bytes()).unwrap());
+        }
+    }
+}

@@ -78,6 +78,10 @@ pub(crate) struct Stream(Arc<Shared>);
 type Unsent = Request<RequestBody>;
 type Exchange = Result<(Response<Incoming>, Lease), Failure<Unsent>>;
 
+/// Servers close connections that were idle for seconds. One used a moment ago is
+/// not about to be closed, and its request needs no copy to be repeated from.
+const FRESH: Duration = Duration::from_millis(100);
+
 /// Streams on one HTTP/2 connection before another is opened. Servers commonly
 /// allow 100 to 250 and make the rest wait.
 const MAX_STREAMS: usize = 100;
@@ -148,13 +152,17 @@ impl Upstream {
     /// the head of the response. The lease must be dropped or finished with the
     /// body.
     ///
-    /// A kept connection may have been closed by the other side at the very
-    /// moment it was picked. Requests that came back unsent, and those that can
+    /// A connection kept for a while may have been closed by the other side at the
+    /// very moment it was picked. Requests that came back unsent, and those that can
     /// be repeated without harm (no body, safe method), then go out on another
     /// connection.
     pub(crate) async fn send_http1(self: &Arc<Self>, mut request: Unsent) -> Exchange {
-        while let Some(mut connection) = self.take_idle() {
-            let copy = repeatable(&request).then(|| copy_of(&request));
+        while let Some(Idle {
+            mut connection,
+            since,
+        }) = self.take_idle()
+        {
+            let copy = (since.elapsed() > FRESH && repeatable(&request)).then(|| copy_of(&request));
             match connection.try_send_request(request).await {
                 Ok(response) => return Ok((response, Lease::Http1(Arc::clone(self), connection))),
                 Err(mut failed) => {
@@ -228,7 +236,7 @@ impl Upstream {
     }
 
     /// The warmest idle connection that is fit for use.
-    fn take_idle(&self) -> Option<http1::SendRequest<RequestBody>> {
+    fn take_idle(&self) -> Option<Idle> {
         let mut idle = self.http1.lock();
         let mut at = idle.len();
         while at > 0 {
@@ -236,7 +244,7 @@ impl Upstream {
             if idle[at].connection.is_closed() {
                 idle.remove(at);
             } else if idle[at].connection.is_ready() {
-                return Some(idle.remove(at).connection);
+                return Some(idle.remove(at));
             }
             // Else its last exchange is not quite over, as when an upstream
             // answered before it had read the request.

@@ -1,5 +1,7 @@
 //! One request and its response: heads, bodies, trailers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ebb_net::client::{Settings, Upstream};
 use http::{Request, Response, StatusCode, Version};
@@ -71,6 +73,9 @@ async fn a_kept_connection_is_used_again_and_replaced_when_it_went_stale() {
         first.read_until("\r\n\r\n").await;
         first.send(ok).await;
         client.read_until("ok").await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
         client.send(request).await;
     }
     // The third request reaches a server that hangs up instead of answering.
