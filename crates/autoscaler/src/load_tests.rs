@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::collector::{Collector, PodIndex, Scraper};
+use crate::metrics::Scrapes;
 
 const REVISIONS: u16 = 1000;
 const SECONDS: u64 = 10;
@@ -88,7 +89,11 @@ async fn a_thousand_revisions_are_scraped_every_second() {
         .unwrap()
     });
     let pods = PodIndex::new(&Cache::of(pods));
-    let collector = Collector::new(Cache::of([]), Scraper::new(pods).at_port(port));
+    let collector = Collector::new(
+        Cache::of([]),
+        Scraper::new(pods).at_port(port),
+        Scrapes::default(),
+    );
     for number in 1..=REVISIONS {
         let metric: Metric = serde_json::from_value(json!({
             "metadata": { "name": name(number), "namespace": "ns" },

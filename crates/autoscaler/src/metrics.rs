@@ -7,10 +7,14 @@ use ebb_core::api::pod_autoscaler::PodAutoscaler;
 use ebb_core::names::labels;
 use ebb_core::plan::meta;
 use ebb_core::scale::{Metric, Pods};
+use ebb_process::metrics::{Registry, SECONDS};
 use ebb_runtime::{Cache, Key};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Unit;
 
 use crate::collector::PodIndex;
 use crate::scaler::{Scaler, View};
@@ -153,6 +157,57 @@ impl Collector for Revisions {
     }
 }
 
+/// Whose pods were scraped. Not the revision: a histogram for each would be there for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ScrapeLabels {
+    k8s_namespace_name: String,
+    kn_configuration_name: String,
+    kn_service_name: String,
+}
+
+impl ScrapeLabels {
+    /// The labels of scrapes for `metric`.
+    #[must_use]
+    pub fn of(metric: &ebb_core::api::metric::Metric) -> Self {
+        let label = |name| {
+            meta::label(&metric.metadata, name)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Self {
+            k8s_namespace_name: meta::namespace(&metric.metadata).to_owned(),
+            kn_configuration_name: label(labels::CONFIGURATION),
+            kn_service_name: label(labels::SERVICE),
+        }
+    }
+}
+
+/// How long scrapes take. Cheap to clone; `Default` gives unregistered ones.
+#[derive(Clone, Debug)]
+pub struct Scrapes(Family<ScrapeLabels, Histogram, fn() -> Histogram>);
+
+impl Default for Scrapes {
+    fn default() -> Self {
+        Self(Family::new_with_constructor(|| Histogram::new(SECONDS)))
+    }
+}
+
+impl Scrapes {
+    /// Registers `kn_autoscaler_scrape_duration_seconds`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let scrapes = Self::default();
+        let help = "Time to ask the pods of a revision";
+        let name = "kn_autoscaler_scrape_duration";
+        registry.register_with_unit(name, help, Unit::Seconds, scrapes.0.clone());
+        scrapes
+    }
+
+    /// Notes one scrape.
+    pub fn observe(&self, labels: &ScrapeLabels, took: std::time::Duration) {
+        self.0.get_or_create(labels).observe(took.as_secs_f64());
+    }
+}
+
 fn identify(key: &Key, autoscaler: &PodAutoscaler) -> [(&'static str, String); 4] {
     let label = |name| {
         meta::label(&autoscaler.metadata, name)
@@ -165,4 +220,36 @@ fn identify(key: &Key, autoscaler: &PodAutoscaler) -> [(&'static str, String); 4
         ("kn_revision_name", key.name.clone()),
         ("kn_service_name", label(labels::SERVICE)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use ebb_process::metrics::Exposition;
+
+    use super::*;
+    use crate::test_util::{Bench, World, frame, key};
+
+    /// Dashboards depend on every name and label.
+    #[tokio::test]
+    async fn the_metrics_of_a_revision_have_upstreams_names() {
+        let bench = Bench::new(&World::busy());
+        bench.intake.accept(frame(5.0), jiff::Timestamp::now());
+        let autoscalers = &bench.reconciler.autoscalers;
+        let known = autoscalers.by_key(&key()).unwrap();
+        let _ = bench.scaler.ensure(&known, jiff::Timestamp::now());
+        bench.scaler.evaluate_now(&key());
+        bench.scaler.settled(&key(), Some(3));
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Revisions {
+            scaler: bench.scaler.clone(),
+            autoscalers: autoscalers.clone(),
+            pods: bench.reconciler.pods.clone(),
+        }));
+        let text = Exposition::new(registry).text();
+        let ours: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("kn_"))
+            .collect();
+        insta::assert_snapshot!(ours.join("\n"));
+    }
 }

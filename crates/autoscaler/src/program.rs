@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::{Collector, PodIndex, Scraper};
 use crate::intake::Intake;
-use crate::metrics::Revisions;
+use crate::metrics::{Revisions, Scrapes};
 use crate::ownership::{BUCKET_PREFIX, Ownership, bucket_name};
 use crate::peers::{self, Peer};
 use crate::reconcile::{self, Metrics, PodAutoscalers};
@@ -109,7 +109,8 @@ pub async fn start(
     let pods = PodIndex::new(&pod_objects);
     let targets = ScaleTargets::new(client.clone(), deployments.clone());
 
-    let collector = Collector::new(metric_objects.clone(), Scraper::new(pods.clone()));
+    let scrapes = Scrapes::register(&mut registry);
+    let collector = Collector::new(metric_objects.clone(), Scraper::new(pods.clone()), scrapes);
     let scaler = Scaler::new(
         collector.clone(),
         pods.clone(),

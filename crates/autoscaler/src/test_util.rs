@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::{Collector, PodIndex, Scraper};
 use crate::intake::Intake;
+use crate::metrics::Scrapes;
 use crate::ownership::{Ownership, bucket_name};
 use crate::reconcile::PodAutoscalers;
 use crate::scale_target::{Deployment, ScaleTargets};
@@ -240,7 +241,11 @@ impl Bench {
         let (ownership, _) = Ownership::new(vec![(bucket_name(0, 1), leadership)]);
         let targets = ScaleTargets::new(client.clone(), deployments);
         let config = Live::fixed(config::Autoscaler::default());
-        let collector = Collector::new(metrics.clone(), Scraper::new(pods.clone()));
+        let collector = Collector::new(
+            metrics.clone(),
+            Scraper::new(pods.clone()),
+            Scrapes::default(),
+        );
         let scaler = Scaler::new(
             collector.clone(),
             pods.clone(),

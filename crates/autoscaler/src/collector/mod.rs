@@ -28,7 +28,9 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 
+use crate::metrics::{ScrapeLabels, Scrapes};
 use crate::pulse::{Pulse, SLOTS_A_SECOND, Slot};
 
 pub use self::pods::{PodIndex, revision};
@@ -49,6 +51,7 @@ pub enum Error {
 /// One revision's windows and the state of its scrapes.
 struct Entry {
     spec: Spec,
+    labels: ScrapeLabels,
     collection: Collection,
     /// A scrape is running; the next waits for its turn.
     scraping: bool,
@@ -66,6 +69,7 @@ struct Shared {
     entries: RwLock<HashMap<Key, SharedEntry>>,
     metrics: Cache<Metric>,
     scraper: Scraper,
+    scrapes: Scrapes,
     /// Queue of the Metric reconciler, which tells users how scraping fares.
     changed: OnceLock<Queue>,
 }
@@ -81,11 +85,12 @@ impl fmt::Debug for Collector {
 impl Collector {
     /// A collector without collections.
     #[must_use]
-    pub fn new(metrics: Cache<Metric>, scraper: Scraper) -> Self {
+    pub fn new(metrics: Cache<Metric>, scraper: Scraper, scrapes: Scrapes) -> Self {
         Self(Arc::new(Shared {
             entries: RwLock::default(),
             metrics,
             scraper,
+            scrapes,
             changed: OnceLock::new(),
         }))
     }
@@ -151,6 +156,7 @@ impl Collector {
             let spec = spec(metric);
             Arc::new(Mutex::new(Entry {
                 spec,
+                labels: ScrapeLabels::of(metric),
                 collection: Collection::new(&spec),
                 scraping: false,
                 failure: None,
@@ -198,9 +204,13 @@ impl Collector {
             }
             entry.spec.stable
         };
+        let begin = Instant::now();
         let outcome = self.0.scraper.scrape(&key, stable).await;
         let mut entry = entry.lock();
         entry.scraping = false;
+        if !matches!(outcome, Ok(None)) {
+            self.0.scrapes.observe(&entry.labels, begin.elapsed());
+        }
         let failure = match outcome {
             Ok(Some(stat)) => {
                 entry.collection.record(second, &stat);
