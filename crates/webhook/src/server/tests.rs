@@ -5,6 +5,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use super::*;
@@ -180,7 +181,8 @@ async fn the_latest_certificate_is_shown_without_a_restart() {
     let shown = Arc::new(Shown::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let running = tokio::spawn(server(shown.clone(), Stop::new()).run(listener));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server(shown.clone(), Stop::new()).run(listener));
 
     let (first, second) = (
         certificate::tests::secret(SystemTime::now()),
@@ -208,14 +210,14 @@ async fn the_latest_certificate_is_shown_without_a_restart() {
         call(port, &first).await.is_err(),
         "the first authority is no longer in force"
     );
-    running.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_port_stays_open_until_callers_have_gone() {
     let stop = Stop::new();
     let server = server(Arc::default(), stop.clone());
-    let drained = tokio::spawn({
+    let mut tasks = JoinSet::new();
+    let drained = tasks.spawn({
         let server = server.clone();
         async move { server.drained().await }
     });
