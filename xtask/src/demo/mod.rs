@@ -27,7 +27,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::cluster::{self, Cluster, Name};
-use crate::images::{Packed, Profile};
+use crate::images::{self, Packed, Profile};
 use crate::install::{self, DOMAIN, Target};
 use crate::workspace;
 use report::Report;
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Use the cluster of the current kubeconfig instead of bringing one up.
     #[arg(long)]
     no_cluster: bool,
+    /// Take the images that were built last, whatever has changed since.
+    #[arg(long)]
+    no_build: bool,
     /// Name of the cluster to bring up.
     #[arg(long, default_value = "ebb")]
     name: Name,
@@ -66,7 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
     let directory = workspace::target().join("demo");
     let mut played = tokio::select! {
-        played = play(&target, args.profile, &directory) => played,
+        played = prepare_and_play(&target, &args, &directory) => played,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     if let Err(error) = &mut played {
@@ -84,16 +87,23 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     played
 }
 
-/// Installs Ebb, plays all steps and says what came of it.
-async fn play(target: &Target, profile: Profile, directory: &Path) -> Result<()> {
-    let images = install::build(profile).await?;
+async fn prepare_and_play(target: &Target, args: &Args, directory: &Path) -> Result<()> {
+    let images = if args.no_build {
+        images::packed_last(args.profile)?
+    } else {
+        install::build(args.profile).await?
+    };
     target.load(&images).await?;
     install::install(&target.client, &install::settings(&images, DOMAIN)).await?;
+    play(target, &images, directory).await
+}
 
+/// Plays all steps and says what came of them.
+async fn play(target: &Target, images: &[Packed], directory: &Path) -> Result<()> {
     let stage = Stage::set(
         target.client.clone(),
-        reference(&images, "hello"),
-        reference(&images, "autoscale"),
+        reference(images, "hello"),
+        reference(images, "autoscale"),
     )
     .await?;
     let hello = hello::run(&stage).await?;

@@ -13,7 +13,7 @@ mod elf;
 mod pack;
 mod record;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -47,13 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             image.name, mib, image.reference, image.digest
         );
     }
-    println!(
-        "archives in {}",
-        workspace::target()
-            .join("images")
-            .join(args.profile.name())
-            .display()
-    );
+    println!("archives in {}", directory_of(args.profile).display());
     Ok(())
 }
 
@@ -73,7 +67,7 @@ pub(crate) fn build(profile: Profile, names: &[String]) -> Result<Vec<Packed>> {
     );
     let executables = compile::compile(profile, &wanted)?;
 
-    let directory = workspace::target().join("images").join(profile.name());
+    let directory = directory_of(profile);
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let mut record = Record::load(&directory)?;
@@ -91,6 +85,27 @@ pub(crate) fn build(profile: Profile, names: &[String]) -> Result<Vec<Packed>> {
     }
     record.save(&directory)?;
     Ok(packed)
+}
+
+/// The images as they were packed last, without a look at the sources.
+pub(crate) fn packed_last(profile: Profile) -> Result<Vec<Packed>> {
+    let record = Record::load(&directory_of(profile))?;
+    CATALOGUE
+        .iter()
+        .map(|program| {
+            record.get(program.name).cloned().with_context(|| {
+                format!(
+                    "image {} was not built yet: run `cargo xtask images --profile {}`",
+                    program.name,
+                    profile.name()
+                )
+            })
+        })
+        .collect()
+}
+
+fn directory_of(profile: Profile) -> PathBuf {
+    workspace::target().join("images").join(profile.name())
 }
 
 /// Packs one program, unless the record says that the very same archive is already there.

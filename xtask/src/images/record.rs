@@ -55,9 +55,14 @@ impl Record {
 
     /// The image called `name`, if it was made of the same `source` and its archive is still there.
     pub(super) fn unchanged(&self, name: &str, source: &str) -> Option<&Packed> {
+        self.get(name).filter(|packed| packed.source == source)
+    }
+
+    /// The image called `name`, if it was ever packed and its archive is still there.
+    pub(super) fn get(&self, name: &str) -> Option<&Packed> {
         self.images
             .get(name)
-            .filter(|packed| packed.source == source && packed.archive.exists())
+            .filter(|packed| packed.archive.exists())
     }
 
     /// Notes `packed` in place of an earlier image of that name.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::{Client, Error};
 
-use super::{FIELD_MANAGER, api_of};
+use super::{FIELD_MANAGER, api_of, told};
 use crate::manifests::{CONFIG_VALIDATION, Object};
 
 /// How long one object may be refused for reasons that pass: a definition that is not served yet, a namespace or an
@@ -32,9 +32,12 @@ pub(super) async fn all(client: &Client, objects: &[Object]) -> Result<()> {
                     tokio::time::sleep(RETRY_EVERY).await;
                 }
                 Err(error) => {
-                    return Err(error).with_context(|| {
-                        format!("cannot apply {} {}", object.kind(), object.name())
-                    });
+                    bail!(
+                        "cannot apply {} {}: {}",
+                        object.kind(),
+                        object.name(),
+                        told(&error)
+                    );
                 }
             }
         }

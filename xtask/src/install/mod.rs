@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Cargo profile of the images.
     #[arg(long, value_enum, default_value_t = Profile::Release)]
     profile: Profile,
+    /// Take the images that were built last, whatever has changed since.
+    #[arg(long)]
+    no_build: bool,
     /// Domain for the hosts of services.
     #[arg(long, default_value = DOMAIN)]
     domain: String,
@@ -59,7 +62,11 @@ pub(crate) const DOMAIN: &str = "example.com";
 /// Runs `cargo xtask install`.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let target = Target::current(&args.name).await?;
-    let images = build(args.profile).await?;
+    let images = if args.no_build {
+        images::packed_last(args.profile)?
+    } else {
+        build(args.profile).await?
+    };
     target.load(&images).await?;
     install(&target.client, &settings(&images, &args.domain)).await
 }
@@ -108,4 +115,12 @@ pub(crate) async fn install(client: &Client, settings: &Settings) -> Result<()> 
     ready::admission(client, READY_WITHIN).await?;
     eprintln!("Ebb is ready after {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// What the API server said, without what only a program would want to know.
+pub(crate) fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }

@@ -10,7 +10,7 @@ use kube::api::{Api, DynamicObject, PostParams};
 use serde_json::json;
 
 use super::kinds::resource;
-use super::why_not_ready;
+use super::{told, why_not_ready};
 use crate::manifests::{NAMESPACE, Object};
 
 /// How often the cluster is asked.
@@ -137,13 +137,18 @@ pub(super) async fn admission(client: &Client, limit: Duration) -> Result<()> {
     loop {
         match api.create(&trial, &service).await {
             Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > deadline => {
-                return Err(error).context(
-                    "the webhook does not admit a plain service; see \
-                     `kubectl -n knative-serving logs -l app=webhook`",
+            Err(error) if Instant::now() > deadline || is_refusal(&error) => {
+                bail!(
+                    "a plain service is not admitted: {}\nsee `kubectl -n {NAMESPACE} logs -l app=webhook`",
+                    told(&error)
                 );
             }
             Err(_) => tokio::time::sleep(POLL_EVERY).await,
         }
     }
+}
+
+/// Whether a webhook answered, and answered no. Everything else is for lack of a webhook, and passes.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.message.contains("denied the request"))
 }

@@ -6,8 +6,10 @@ use ebb_core::api::configuration::Configuration;
 use ebb_core::api::revision::{Revision, RevisionTemplate};
 use ebb_core::api::service::Service;
 use ebb_core::default::revision_spec;
-use ebb_core::names::labels;
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use ebb_core::names::{labels, ports};
+use ebb_core::plan::revision::readiness;
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
@@ -89,10 +91,11 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
         ..Revision::default()
     };
     revision_spec(&mut revision.spec, &revision.metadata, cx).map_err(|cause| cause.to_string())?;
-    let spec = PodSpec {
+    let mut spec = PodSpec {
         termination_grace_period_seconds: revision.spec.timeout_seconds,
         ..revision.spec.pod
     };
+    spec.containers.iter_mut().for_each(give_probes_to_kubelet);
     let mut pod = Pod {
         spec: Some(spec),
         ..Pod::default()
@@ -101,4 +104,52 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
     pod.metadata.labels = revision.metadata.labels;
     pod.metadata.annotations = revision.metadata.annotations;
     Ok(pod)
+}
+
+/// Leaves what the kubelet would be asked to probe: most readiness probes are the queue-proxy's, and a port that was
+/// left open is the container's.
+fn give_probes_to_kubelet(container: &mut Container) {
+    container.readiness_probe = container.readiness_probe.take().filter(readiness::stays);
+    let port = container
+        .ports
+        .as_ref()
+        .and_then(|all| all.first())
+        .map_or(ports::DEFAULT_USER.into(), |port| port.container_port);
+    for probe in [&mut container.liveness_probe, &mut container.startup_probe]
+        .into_iter()
+        .flatten()
+    {
+        let open = match (&mut probe.http_get, &mut probe.tcp_socket) {
+            (Some(http), _) => &mut http.port,
+            (None, Some(tcp)) => &mut tcp.port,
+            (None, None) => continue,
+        };
+        if *open == IntOrString::Int(0) {
+            *open = IntOrString::Int(port);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{Probe, TCPSocketAction};
+
+    use super::*;
+
+    #[test]
+    fn a_probe_without_a_port_is_none_that_the_api_server_would_refuse() {
+        let tcp = Probe {
+            tcp_socket: Some(TCPSocketAction::default()),
+            ..Probe::default()
+        };
+        let mut container = Container {
+            readiness_probe: Some(tcp.clone()),
+            liveness_probe: Some(tcp),
+            ..Container::default()
+        };
+        give_probes_to_kubelet(&mut container);
+        assert_eq!(container.readiness_probe, None);
+        let port = container.liveness_probe.unwrap().tcp_socket.unwrap().port;
+        assert_eq!(port, IntOrString::Int(8080));
+    }
 }
