@@ -2,7 +2,7 @@
 //!
 //! | from | |
 //! |---|---|
-//! | leaving | the replica is not ready any more, but that takes a moment to reach everybody who sends here: connections are accepted for another [`SPREAD`] |
+//! | leaving | the replica is not ready any more, but that takes a moment to reach everybody who sends here: connections are accepted for another [`SPREAD`], and each answer asks the client to come by a new one |
 //! | then | nothing is accepted; open connections finish what they are doing, upgraded ones too |
 //! | [`DRAIN`] later | what is still open is cut |
 
@@ -63,24 +63,25 @@ impl Requests {
             private,
         } = self;
         let closing = Stop::new();
-        let open = [public.open(), private.open()];
+        let doors = [public.clone(), private.clone()];
         let served = async {
             tokio::try_join!(
                 plain(http, public.clone(), closing.clone()),
                 secure(https, by_name, public, closing.clone()),
                 plain(internal, private, closing.clone()),
             )?;
-            for upgraded in open {
-                upgraded.close();
-                upgraded.wait().await;
+            for door in &doors {
+                door.ended().await;
             }
             Ok(())
         };
         let limit = async {
             tokio::select! {
-                () = leaving.triggered() => sleep(SPREAD).await,
+                () = leaving.triggered() => {}
                 () = stop.triggered() => return,
             }
+            doors.iter().for_each(|door| door.leave());
+            sleep(SPREAD).await;
             tracing::info!("no more connections are accepted");
             closing.trigger();
             tokio::select! {

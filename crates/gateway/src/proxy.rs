@@ -4,6 +4,7 @@
 //! another one, for as long as [`HOLD`]; one that may have been seen is never repeated, whatever was answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -14,14 +15,14 @@ use ebb_net::client::{self, Protocol};
 use ebb_net::forward::Outbound;
 use ebb_net::server::{Handler, Peer};
 use ebb_net::{headers, respond};
-use http::header::{HeaderName, HeaderValue, LOCATION, UPGRADE};
+use http::header::{CONNECTION, HeaderName, HeaderValue, LOCATION, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::backend::{Backend, Choice, InFlight};
+use crate::backend::{Backend, Choice, Endpoint, InFlight};
 use crate::metrics::{Metrics, Observation};
 
 /// How long a request is held for an endpoint that can be reached. A killed container is back within that.
@@ -53,6 +54,7 @@ pub struct Proxy {
     routes: Arc<Routes>,
     metrics: Metrics,
     open: TaskTracker,
+    leaving: AtomicBool,
 }
 
 /// Where a request goes, looked up and no longer bound to the table.
@@ -70,12 +72,21 @@ impl Proxy {
             routes,
             metrics,
             open: TaskTracker::new(),
+            leaving: AtomicBool::new(false),
         }
     }
 
-    /// Tracks what has been forwarded and has not ended; upgraded connections outlive the one they came by.
-    pub fn open(&self) -> TaskTracker {
-        self.open.clone()
+    /// Asks the clients of HTTP/1.1 to go elsewhere with their next request. A connection that is closed while it is
+    /// idle may be closed just as a request is on its way; one whose end was announced is not.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Resolves once all that was forwarded has ended; upgraded connections outlive the one they came by. To be called
+    /// when nothing comes in any more.
+    pub async fn ended(&self) {
+        self.open.close();
+        self.open.wait().await;
     }
 
     /// Finds the target and writes its headers into the request.
@@ -96,6 +107,24 @@ impl Proxy {
             }
             Verdict::RedirectToHttps => Decision::RedirectToHttps,
             Verdict::NotFound => Decision::NotFound,
+        }
+    }
+
+    async fn answer(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
+        let observation = self.metrics.start(self.door);
+        if request.method() == Method::CONNECT {
+            // A tunnel has no path and no host of ours.
+            return observation.of(respond::empty(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        let random: u64 = rand::random();
+        match self.decide(&mut request, peer, random as u32) {
+            Decision::Forward(target) => {
+                let random = (random >> 32) as u32;
+                self.forward(request, peer, &target, random, observation)
+                    .await
+            }
+            Decision::RedirectToHttps => observation.of(redirect(&request)),
+            Decision::NotFound => observation.of(respond::empty(StatusCode::NOT_FOUND)),
         }
     }
 
@@ -154,21 +183,17 @@ impl Proxy {
 impl Handler for Proxy {
     type Body = Body<Held>;
 
-    async fn handle(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
-        let observation = self.metrics.start(self.door);
-        if request.method() == Method::CONNECT {
-            // A tunnel has no path and no host of ours.
-            return observation.of(respond::empty(StatusCode::METHOD_NOT_ALLOWED));
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body<Held>> {
+        let version = request.version();
+        let mut response = self.answer(request, peer).await;
+        let may_close =
+            version < Version::HTTP_2 && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+        if may_close && self.leaving.load(Ordering::Relaxed) {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let random: u64 = rand::random();
-        match self.decide(&mut request, peer, random as u32) {
-            Decision::Forward(target) => {
-                self.forward(request, peer, &target, (random >> 32) as u32, observation)
-                    .await
-            }
-            Decision::RedirectToHttps => observation.of(redirect(&request)),
-            Decision::NotFound => observation.of(respond::empty(StatusCode::NOT_FOUND)),
-        }
+        response
     }
 }
 
@@ -194,11 +219,7 @@ fn prepare(mut request: Request<Incoming>, peer: &Peer, target: &Target<Arc<Back
 }
 
 /// Waits for an endpoint until `deadline`; not so long for a backend that has had none for a while.
-async fn choose(
-    backend: &Backend,
-    random: u32,
-    deadline: Instant,
-) -> Option<Arc<crate::backend::Endpoint>> {
+async fn choose(backend: &Backend, random: u32, deadline: Instant) -> Option<Arc<Endpoint>> {
     let mut version = None;
     loop {
         let (choice, emptied) = {
@@ -243,5 +264,73 @@ fn redirect(request: &Request<Incoming>) -> Response<Body<Held>> {
             response
         }
         Err(_) => respond::error(StatusCode::BAD_REQUEST, "the request names no host"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ebb_core::routing::endpoints::{BackendRef, PortRef};
+
+    use super::*;
+    use crate::backend::Endpoints;
+
+    fn backend() -> (Backend, Endpoints) {
+        let name = BackendRef {
+            namespace: "n".into(),
+            service: "s".into(),
+            port: PortRef::Number(80),
+        };
+        (
+            Backend::new(name),
+            Endpoints::new(client::Settings::default()),
+        )
+    }
+
+    /// Waits as a request does; the result, and after how long.
+    async fn chosen(backend: &Backend) -> (Option<Arc<Endpoint>>, Duration) {
+        let begin = Instant::now();
+        (choose(backend, 0, begin + HOLD).await, begin.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_backend_that_never_had_an_address() {
+        let (_, after) = chosen(&backend().0).await;
+        assert_eq!(after, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_that_has_lost_its_last_address_is_waited_for_until_it_would_have_been_swapped()
+     {
+        let (backend, mut endpoints) = backend();
+        backend.set(
+            Protocol::Http1,
+            &[([10, 0, 0, 1], 80).into()],
+            &mut endpoints,
+        );
+        backend.set(Protocol::Http1, &[], &mut endpoints);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let (found, after) = chosen(&backend).await;
+        assert!(found.is_none());
+        assert_eq!(after, SWAP - Duration::from_secs(1));
+        assert_eq!(chosen(&backend).await.1, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unreachable_endpoints_are_waited_for_and_not_for_ever() {
+        let (backend, mut endpoints) = backend();
+        backend.set(
+            Protocol::Http1,
+            &[([10, 0, 0, 1], 80).into()],
+            &mut endpoints,
+        );
+        let endpoint = chosen(&backend).await.0.unwrap();
+        endpoint.avoid_for(AFTER_REFUSAL);
+        let (found, after) = chosen(&backend).await;
+        assert!(found.is_some());
+        assert_eq!(after, AFTER_REFUSAL);
+        endpoint.avoid_for(HOLD * 2);
+        let (found, after) = chosen(&backend).await;
+        assert!(found.is_none());
+        assert_eq!(after, HOLD);
     }
 }

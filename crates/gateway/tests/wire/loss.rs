@@ -151,8 +151,10 @@ async fn who_leaves_goes_on_serving_until_the_last_connection_has_ended() {
     let next = Toy::start("next").await;
     world.service("t", "http", &[next.address]);
     world.route("b.example.com", "t").await;
-    let (_, body) = Http1::to(address).await.get("b.example.com", "/").await;
-    assert_eq!(name(&body), "next");
+    let mut last = Http1::to(address).await;
+    let answer = last.open("b.example.com", "/").await;
+    assert_eq!(answer.headers()["connection"], "close");
+    assert_eq!(name(&read(answer).await.1), "next");
 
     // Then it accepts nothing, and the socket goes on for as long as the client wishes.
     while TcpStream::connect(address).await.is_ok() {
