@@ -13,7 +13,6 @@
 //!
 //! "Reported" means a log line and a call of [`Reconcile::failed`], where the program records its Event.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -23,7 +22,7 @@ use std::time::Duration;
 use ebb_process::Stop;
 use ebb_process::log::Chain;
 use futures::FutureExt as _;
-use futures::stream::{FuturesUnordered, StreamExt as _};
+use futures::stream::{self, BoxStream, FuturesUnordered, SelectAll, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -126,7 +125,7 @@ pub struct Controller<R> {
     reconciler: Arc<R>,
     queue: Queue,
     all: AllKeys,
-    sweeps: Vec<watch::Receiver<u64>>,
+    sweeps: SelectAll<BoxStream<'static, ()>>,
     concurrency: usize,
     deadline: Duration,
     metrics: Metrics,
@@ -154,7 +153,7 @@ impl<R: Reconcile> Controller<R> {
             reconciler: Arc::new(reconciler),
             queue,
             all: Arc::new(move || all.keys()),
-            sweeps: Vec::new(),
+            sweeps: SelectAll::new(),
             concurrency: CONCURRENCY,
             deadline: DEADLINE,
             metrics: Metrics::default(),
@@ -189,7 +188,11 @@ impl<R: Reconcile> Controller<R> {
 
     /// Looks at all keys, in the slow lane, whenever `version` changes: of a live configuration or of a whole cache.
     pub fn sweep_on(mut self, version: watch::Receiver<u64>) -> Self {
-        self.sweeps.push(version);
+        let changes = stream::unfold(version, async |mut version| {
+            // An error means that nothing will change any more.
+            version.changed().await.ok().map(|()| ((), version))
+        });
+        self.sweeps.push(changes.boxed());
         self
     }
 
@@ -251,10 +254,6 @@ impl<R: Reconcile> Controller<R> {
 
     async fn work(&mut self) {
         let mut running = FuturesUnordered::new();
-        let mut sweeps = std::mem::take(&mut self.sweeps);
-        for version in &mut sweeps {
-            version.mark_unchanged();
-        }
         loop {
             tokio::select! {
                 (key, waited) = self.queue.next(), if running.len() < self.concurrency => {
@@ -262,7 +261,7 @@ impl<R: Reconcile> Controller<R> {
                     running.push(self.reconcile(key));
                 }
                 Some(()) = running.next() => {}
-                () = any_changed(&mut sweeps) => self.sweep(),
+                Some(()) = self.sweeps.next() => self.sweep(),
             }
         }
     }
@@ -320,29 +319,6 @@ fn settle(
             reconciler.failed(key, &error);
         }
     }
-}
-
-/// Resolves when one of `versions` changes; never, if there is none or their senders are gone.
-async fn any_changed(versions: &mut [watch::Receiver<u64>]) {
-    let mut changes: HashMap<usize, _> = HashMap::new();
-    for (position, version) in versions.iter_mut().enumerate() {
-        changes.insert(position, Box::pin(version.changed()));
-    }
-    std::future::poll_fn(move |context| {
-        let mut over = Vec::new();
-        for (position, change) in &mut changes {
-            match change.poll_unpin(context) {
-                std::task::Poll::Ready(Ok(())) => return std::task::Poll::Ready(()),
-                std::task::Poll::Ready(Err(_)) => over.push(*position),
-                std::task::Poll::Pending => {}
-            }
-        }
-        for position in over {
-            changes.remove(&position);
-        }
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]

@@ -106,3 +106,28 @@ async fn gaining_leadership_again_looks_at_everything() {
     let (seen, ()) = tokio::join!(run(&script, leadership, MINUTE), flips);
     assert_eq!(seen, ["a", "a"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_configuration_looks_at_everything_in_every_term() {
+    let script = Arc::new(Script::default());
+    let cache = Cache::of([map("a")]);
+    let (config, version) = watch::channel(0);
+    let (leads, leadership) = Leadership::channel();
+    let stop = Stop::new();
+    let controller = Controller::new("test", script.clone(), &cache).sweep_on(version);
+    let work = controller.run(leadership, stop.clone());
+    let second = Duration::from_secs(1);
+    let script_of_events = async {
+        for leader in [true, false, true] {
+            leads.send_replace(leader);
+            tokio::time::sleep(second).await;
+            script.seen.lock().clear();
+            config.send_modify(|version| *version += 1);
+            tokio::time::sleep(second).await;
+            assert_eq!(script.seen.lock().len(), usize::from(leader));
+        }
+        stop.trigger();
+    };
+    let (done, ()) = tokio::join!(work, script_of_events);
+    let Ok(()) = done;
+}
