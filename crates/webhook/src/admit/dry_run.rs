@@ -6,10 +6,9 @@ use ebb_core::api::configuration::Configuration;
 use ebb_core::api::revision::{Revision, RevisionTemplate};
 use ebb_core::api::service::Service;
 use ebb_core::default::revision_spec;
-use ebb_core::names::{labels, ports};
-use ebb_core::plan::revision::readiness;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use ebb_core::names::labels;
+use ebb_core::{config, plan};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
@@ -91,13 +90,19 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
         ..Revision::default()
     };
     revision_spec(&mut revision.spec, &revision.metadata, cx).map_err(|cause| cause.to_string())?;
-    let mut spec = PodSpec {
-        termination_grace_period_seconds: revision.spec.timeout_seconds,
-        ..revision.spec.pod
+    // The settings that are defaults here shape the sidecar and the place to run only.
+    let config = plan::revision::Config {
+        autoscaler: &cx.policy.autoscaler,
+        defaults: &cx.policy.defaults,
+        deployment: &config::Deployment::default(),
+        features: &cx.policy.features,
+        logging: &config::Logging::default(),
+        network: &config::Network::default(),
+        observability: &config::Observability::default(),
+        system_namespace: "",
     };
-    spec.containers.iter_mut().for_each(give_probes_to_kubelet);
     let mut pod = Pod {
-        spec: Some(spec),
+        spec: Some(plan::revision::user_pod(&revision, &config)),
         ..Pod::default()
     };
     pod.metadata.generate_name = Some("dry-run-validation".to_owned());
@@ -106,50 +111,70 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
     Ok(pod)
 }
 
-/// Leaves what the kubelet would be asked to probe: most readiness probes are the queue-proxy's, and a port that was
-/// left open is the container's.
-fn give_probes_to_kubelet(container: &mut Container) {
-    container.readiness_probe = container.readiness_probe.take().filter(readiness::stays);
-    let port = container
-        .ports
-        .as_ref()
-        .and_then(|all| all.first())
-        .map_or(ports::DEFAULT_USER.into(), |port| port.container_port);
-    for probe in [&mut container.liveness_probe, &mut container.startup_probe]
-        .into_iter()
-        .flatten()
-    {
-        let open = match (&mut probe.http_get, &mut probe.tcp_socket) {
-            (Some(http), _) => &mut http.port,
-            (None, Some(tcp)) => &mut tcp.port,
-            (None, None) => continue,
-        };
-        if *open == IntOrString::Int(0) {
-            *open = IntOrString::Int(port);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::{Probe, TCPSocketAction};
+    use ebb_runtime::fake;
+    use serde_json::json;
 
+    use super::super::review::GroupVersionKind;
     use super::*;
 
-    #[test]
-    fn a_probe_without_a_port_is_none_that_the_api_server_would_refuse() {
-        let tcp = Probe {
-            tcp_socket: Some(TCPSocketAction::default()),
-            ..Probe::default()
+    fn request(kind: &str, labels: serde_json::Value) -> Request {
+        Request {
+            operation: "CREATE".to_owned(),
+            namespace: "demo".to_owned(),
+            kind: GroupVersionKind {
+                group: "serving.knative.dev".into(),
+                version: "v1".into(),
+                kind: kind.into(),
+            },
+            object: Some(json!({
+                "metadata": {"name": "shop", "labels": labels},
+                "spec": {"template": {
+                    "metadata": {"labels": {"tier": "front"}},
+                    "spec": {"containers": [{"image": "shop"}]},
+                }},
+            })),
+            ..Request::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pod_is_the_users_part_as_it_would_run() {
+        let api = fake::Api::new();
+        let outcome = try_pod(&api.client(), &request("Service", json!({})), &Policy::default()).await;
+        assert_eq!(outcome, Ok(()));
+        let [asked] = &api.take_asked()[..] else {
+            panic!("one pod is tried")
         };
-        let mut container = Container {
-            readiness_probe: Some(tcp.clone()),
-            liveness_probe: Some(tcp),
-            ..Container::default()
-        };
-        give_probes_to_kubelet(&mut container);
-        assert_eq!(container.readiness_probe, None);
-        let port = container.liveness_probe.unwrap().tcp_socket.unwrap().port;
-        assert_eq!(port, IntOrString::Int(8080));
+        assert_eq!(asked.path, "/api/v1/namespaces/demo/pods");
+        assert!(asked.query.contains("dryRun=All"), "{}", asked.query);
+        let pod = &asked.body;
+        assert_eq!(pod["metadata"]["generateName"], "dry-run-validation");
+        assert_eq!(pod["metadata"]["labels"], json!({"tier": "front"}));
+        assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 300);
+        let containers = pod["spec"]["containers"].as_array().map(Vec::len);
+        assert_eq!(containers, Some(1), "no sidecar");
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(container["ports"][0]["containerPort"], 8080);
+        assert_eq!(container.get("readinessProbe"), None, "it is the sidecar's");
+    }
+
+    #[tokio::test]
+    async fn what_a_service_made_is_tried_with_the_service() {
+        let api = fake::Api::new();
+        let owned = request("Configuration", json!({"serving.knative.dev/service": "shop"}));
+        try_pod(&api.client(), &owned, &Policy::default()).await.unwrap();
+        try_pod(&api.client(), &request("Route", json!({})), &Policy::default()).await.unwrap();
+        assert_eq!(api.take_asked(), []);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_with_its_place() {
+        let api = fake::Api::new();
+        api.set_away(true);
+        let outcome = try_pod(&api.client(), &request("Service", json!({})), &Policy::default()).await;
+        let text = outcome.unwrap_err();
+        assert!(text.starts_with("dry run failed with ") && text.ends_with(": spec.template"), "{text}");
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use serde::Serialize;
 
 pub use deployment::HandOver;
@@ -76,6 +76,11 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// Why the pass has to be repeated.
     pub failure: Option<String>,
+}
+
+/// The user's part of the pod that `revision` would get: what admission tries out in a dry run.
+pub fn user_pod(revision: &Revision, config: &Config<'_>) -> PodSpec {
+    pod::without_sidecar(&Input::of(revision, config))
 }
 
 /// Decides the next step for `revision`.

@@ -65,6 +65,16 @@ pub(super) fn spec(input: &Input<'_>, status: &RevisionStatus) -> Result<PodSpec
     Ok(pod)
 }
 
+/// What the user's part of the pod becomes, without images by digest, our sidecar or where it shall run.
+pub(super) fn without_sidecar(input: &Input<'_>) -> PodSpec {
+    let mut pod = input.spec.pod.clone();
+    for (i, container) in pod.containers.iter_mut().enumerate() {
+        user_container(container, i == input.serving, input);
+    }
+    pod.termination_grace_period_seconds = input.spec.timeout_seconds;
+    pod
+}
+
 fn user_container(container: &mut Container, is_serving: bool, input: &Input<'_>) {
     let user_port = input.user_port();
     let variable = |name: &str, value: &str| EnvVar {
