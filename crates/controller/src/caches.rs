@@ -65,6 +65,7 @@ pub(crate) struct Caches {
     pub(crate) images_by_revision: Index<Image>,
     pub(crate) kube_services_by_route: Index<KubeService>,
     pub(crate) slices_by_service: Index<EndpointSlice>,
+    pub(crate) placeholder_slices_by_route: Index<EndpointSlice>,
     pub(crate) serverless_services_by_target: Index<ServerlessService>,
     /// By the name of what they refer to, whatever its kind.
     pub(crate) domain_mappings_by_reference: Index<DomainMapping>,
@@ -198,6 +199,8 @@ impl Caches {
             }),
             images_by_revision: images.index(|i| by_label(&i.metadata, labels::REVISION)),
             kube_services_by_route: kube_services.index(|s| by_label(&s.metadata, labels::ROUTE)),
+            placeholder_slices_by_route: placeholder_slices
+                .index(|s| by_label(&s.metadata, labels::ROUTE)),
             slices_by_service: slices.index(|s| by_label(&s.metadata, labels::SLICE_SERVICE_NAME)),
             serverless_services_by_target: serverless_services.index(|s| {
                 let target = s.spec.object_ref.name.as_deref().unwrap_or_default();

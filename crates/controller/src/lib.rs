@@ -12,6 +12,7 @@
 //!
 //! Each reconciler has a Lease of its own, so replicas may share them out.
 
+mod bucket;
 mod caches;
 mod configuration;
 mod domain_mapping;

@@ -33,8 +33,10 @@ impl Config {
     /// The defaults of an installation, which never change.
     #[cfg(test)]
     pub(crate) fn fixed() -> Self {
-        let mut deployment = Deployment::default();
-        deployment.queue_sidecar_image = "dev.local/queue-proxy:1".into();
+        let deployment = Deployment {
+            queue_sidecar_image: "dev.local/queue-proxy:1".into(),
+            ..Deployment::default()
+        };
         Self {
             autoscaler: Live::fixed(Autoscaler::default()),
             defaults: Live::fixed(DefaultSettings::default()),

@@ -44,14 +44,13 @@ impl Reconciler {
         for service in named.chain(labelled) {
             services.insert(meta::name(&service.metadata).to_owned(), service);
         }
-        let slices = names
-            .iter()
-            .filter_map(|name| {
-                Some((
-                    name.clone(),
-                    self.caches.placeholder_slices.get(namespace, name)?,
-                ))
-            })
+        let slices = self
+            .caches
+            .placeholder_slices_by_route
+            .get(&path(namespace, &key.name));
+        let slices = slices
+            .into_iter()
+            .map(|slice| (meta::name(&slice.metadata).to_owned(), slice))
             .collect();
         Ok(Seen {
             referents: self.referents(namespace, route).await?,
@@ -146,6 +145,12 @@ impl Reconciler {
             self.writer
                 .child(route, write, live.map(AsRef::as_ref), Called::Silently)
         }));
+        let old_slices = join_all(
+            plan.obsolete_slices
+                .iter()
+                .filter_map(|name| seen.slices.get(name))
+                .map(|live| self.writer.delete(&**live)),
+        );
         let ingress = async {
             let Some(write) = &plan.ingress else {
                 return Ok(());
@@ -159,15 +164,16 @@ impl Reconciler {
                 )
                 .await
         };
-        let (services, replaced, obsolete, slices, ingress) =
-            tokio::join!(services, replaced, obsolete, slices, ingress);
+        let (services, replaced, obsolete, slices, old_slices, ingress) =
+            tokio::join!(services, replaced, obsolete, slices, old_slices, ingress);
         first_error(
             [ingress]
                 .into_iter()
                 .chain(services)
                 .chain(replaced)
                 .chain(obsolete)
-                .chain(slices),
+                .chain(slices)
+                .chain(old_slices),
         )
     }
 }

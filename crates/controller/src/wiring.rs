@@ -6,10 +6,11 @@ use ebb_core::plan::meta;
 use ebb_process::Supervisor;
 use ebb_runtime::Key;
 use ebb_runtime::events::Recorder;
-use ebb_runtime::lease::{self, Elector, Timing};
+use ebb_runtime::lease::{Elector, Timing};
 use ebb_runtime::reconcile::{Controller, Metrics, Reconcile};
 use kube::Client;
 
+use crate::bucket::{self, Bucket, Slot};
 use crate::caches::{Caches, controller_key, keys, label_key, path, path_of};
 use crate::live::Config;
 use crate::settings::Settings;
@@ -35,18 +36,18 @@ pub(crate) struct Wiring<'a> {
 impl Wiring<'_> {
     /// Starts all controllers and their elections.
     pub(crate) fn start(&self) {
-        self.service();
-        self.configuration();
-        self.revision();
-        self.route();
-        self.labeler();
-        self.serverless_service();
-        self.gc();
-        self.domain_mapping();
-        self.namespace_certificate();
+        self.run("service.Reconciler", Self::service);
+        self.run("configuration.Reconciler", Self::configuration);
+        self.run("revision.Reconciler", Self::revision);
+        self.run("route.Reconciler", Self::route);
+        self.run("labeler.Reconciler", Self::labeler);
+        self.run("serverlessservice.reconciler", Self::serverless_service);
+        self.run("gc.reconciler", Self::gc);
+        self.run("domainmapping.Reconciler", Self::domain_mapping);
+        self.run("nscert.reconciler", Self::namespace_certificate);
     }
 
-    fn service(&self) {
+    fn service(&self, slot: Slot) -> Controller<Bucket<service::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::SERVICE, "service-controller");
         let reconciler = service::Reconciler {
@@ -54,15 +55,18 @@ impl Wiring<'_> {
             config: self.config.clone(),
             writer,
         };
-        let controller = Controller::new("service-controller", reconciler, &caches.services)
-            .watch(&caches.configurations, |c| {
-                controller_key(&c.metadata, "Service")
-            })
-            .watch(&caches.routes, |r| controller_key(&r.metadata, "Service"));
-        self.run("service.Reconciler", controller);
+        Controller::new(
+            "service-controller",
+            slot.bucket(reconciler),
+            &caches.services,
+        )
+        .watch(&caches.configurations, |c| {
+            controller_key(&c.metadata, "Service")
+        })
+        .watch(&caches.routes, |r| controller_key(&r.metadata, "Service"))
     }
 
-    fn configuration(&self) {
+    fn configuration(&self, slot: Slot) -> Controller<Bucket<configuration::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::CONFIGURATION, "configuration-controller");
         let reconciler = configuration::Reconciler {
@@ -70,18 +74,17 @@ impl Wiring<'_> {
             config: self.config.clone(),
             writer,
         };
-        let controller = Controller::new(
+        Controller::new(
             "configuration-controller",
-            reconciler,
+            slot.bucket(reconciler),
             &caches.configurations,
         )
         .watch(&caches.revisions, |r| {
             controller_key(&r.metadata, "Configuration")
-        });
-        self.run("configuration.Reconciler", controller);
+        })
     }
 
-    fn revision(&self) {
+    fn revision(&self, slot: Slot) -> Controller<Bucket<revision::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::REVISION, "revision-controller");
         let config = self.config.clone();
@@ -90,21 +93,24 @@ impl Wiring<'_> {
             config: config.clone(),
             writer,
         };
-        let controller = Controller::new("revision-controller", reconciler, &caches.revisions)
-            .watch(&caches.deployments, |d| {
-                controller_key(&d.metadata, "Revision")
-            })
-            .watch(&caches.pod_autoscalers, |a| {
-                controller_key(&a.metadata, "Revision")
-            })
-            .watch(&caches.pods, |p| label_key(&p.metadata, labels::REVISION))
-            .sweep_on(config.deployment.subscribe())
-            .sweep_on(config.observability.subscribe())
-            .sweep_on(config.network.subscribe());
-        self.run("revision.Reconciler", controller);
+        Controller::new(
+            "revision-controller",
+            slot.bucket(reconciler),
+            &caches.revisions,
+        )
+        .watch(&caches.deployments, |d| {
+            controller_key(&d.metadata, "Revision")
+        })
+        .watch(&caches.pod_autoscalers, |a| {
+            controller_key(&a.metadata, "Revision")
+        })
+        .watch(&caches.pods, |p| label_key(&p.metadata, labels::REVISION))
+        .sweep_on(config.deployment.subscribe())
+        .sweep_on(config.observability.subscribe())
+        .sweep_on(config.network.subscribe())
     }
 
-    fn route(&self) {
+    fn route(&self, slot: Slot) -> Controller<Bucket<route::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::ROUTE, "route-controller");
         let config = self.config.clone();
@@ -113,27 +119,29 @@ impl Wiring<'_> {
             config: config.clone(),
             writer,
         };
-        let controller = Controller::new("route-controller", reconciler, &caches.routes)
-            .watch(&caches.ingresses, |i| controller_key(&i.metadata, "Route"))
-            .watch(&caches.kube_services, |s| {
-                controller_key(&s.metadata, "Route")
-            });
-        let controller = self
-            .watch_targets(controller)
+        let controller =
+            Controller::new("route-controller", slot.bucket(reconciler), &caches.routes)
+                .watch(&caches.ingresses, |i| controller_key(&i.metadata, "Route"))
+                .watch(&caches.kube_services, |s| {
+                    controller_key(&s.metadata, "Route")
+                });
+        self.watch_targets(controller)
             .sweep_on(config.domain.subscribe())
-            .sweep_on(config.network.subscribe());
-        self.run("route.Reconciler", controller);
+            .sweep_on(config.network.subscribe())
     }
 
-    fn labeler(&self) {
+    fn labeler(&self, slot: Slot) -> Controller<Bucket<labeler::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::LABELER, "route-controller");
         let reconciler = labeler::Reconciler {
             caches: caches.clone(),
             writer,
         };
-        let controller = self.watch_targets(Controller::new("labeler", reconciler, &caches.routes));
-        self.run("labeler.Reconciler", controller);
+        self.watch_targets(Controller::new(
+            "labeler",
+            slot.bucket(reconciler),
+            &caches.routes,
+        ))
     }
 
     /// Wakes the Routes that name, or would name, a Configuration or Revision.
@@ -159,7 +167,7 @@ impl Wiring<'_> {
             })
     }
 
-    fn serverless_service(&self) {
+    fn serverless_service(&self, slot: Slot) -> Controller<Bucket<serverless_service::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::SERVERLESS_SERVICE, "serverlessservice-controller");
         let reconciler = serverless_service::Reconciler {
@@ -167,9 +175,9 @@ impl Wiring<'_> {
             writer,
         };
         let by_target = caches.serverless_services_by_target.clone();
-        let controller = Controller::new(
+        Controller::new(
             "serverlessservice-controller",
-            reconciler,
+            slot.bucket(reconciler),
             &caches.serverless_services,
         )
         .watch(&caches.slices, |s| {
@@ -182,11 +190,10 @@ impl Wiring<'_> {
             let key = Key::of(d);
             keys(by_target.get(&path(&key.namespace, &key.name)))
         })
-        .sweep_on(caches.activator_slices.subscribe());
-        self.run("serverlessservice.reconciler", controller);
+        .sweep_on(caches.activator_slices.subscribe())
     }
 
-    fn gc(&self) {
+    fn gc(&self, slot: Slot) -> Controller<Bucket<gc::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::GC, "revision-gc-controller");
         let reconciler = gc::Reconciler {
@@ -194,15 +201,17 @@ impl Wiring<'_> {
             config: self.config.clone(),
             writer,
         };
-        let controller =
-            Controller::new("revision-gc-controller", reconciler, &caches.configurations)
-                .watch(&caches.revisions, |r| {
-                    controller_key(&r.metadata, "Configuration")
-                });
-        self.run("gc.reconciler", controller);
+        Controller::new(
+            "revision-gc-controller",
+            slot.bucket(reconciler),
+            &caches.configurations,
+        )
+        .watch(&caches.revisions, |r| {
+            controller_key(&r.metadata, "Configuration")
+        })
     }
 
-    fn domain_mapping(&self) {
+    fn domain_mapping(&self, slot: Slot) -> Controller<Bucket<domain_mapping::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::DOMAIN_MAPPING, "domainmapping-controller");
         let config = self.config.clone();
@@ -214,9 +223,9 @@ impl Wiring<'_> {
         let by_name = caches.domain_mappings_by_name.clone();
         let [from_services, from_routes, from_kube] =
             std::array::from_fn(|_| caches.domain_mappings_by_reference.clone());
-        let controller = Controller::new(
+        Controller::new(
             "domainmapping-controller",
-            reconciler,
+            slot.bucket(reconciler),
             &caches.domain_mappings,
         )
         .watch(&caches.ingresses, |i| {
@@ -234,11 +243,13 @@ impl Wiring<'_> {
         .watch(&caches.kube_services, move |s| {
             keys(from_kube.get(&path_of(&s.metadata)))
         })
-        .sweep_on(config.network.subscribe());
-        self.run("domainmapping.Reconciler", controller);
+        .sweep_on(config.network.subscribe())
     }
 
-    fn namespace_certificate(&self) {
+    fn namespace_certificate(
+        &self,
+        slot: Slot,
+    ) -> Controller<Bucket<namespace_certificate::Reconciler>> {
         let caches = &self.caches;
         let writer = self.writer(manager::NAMESPACE_CERTIFICATE, "namespace-controller");
         let config = self.config.clone();
@@ -247,45 +258,49 @@ impl Wiring<'_> {
             config: config.clone(),
             writer,
         };
-        let controller = Controller::new("namespace-controller", reconciler, &caches.namespaces)
-            .watch(&caches.wildcard_certificates, |c| {
-                Some(Key::new("", meta::namespace(&c.metadata)))
-            })
-            .sweep_on(config.network.subscribe())
-            .sweep_on(config.domain.subscribe());
-        self.run("nscert.reconciler", controller);
+        Controller::new(
+            "namespace-controller",
+            slot.bucket(reconciler),
+            &caches.namespaces,
+        )
+        .watch(&caches.wildcard_certificates, |c| {
+            Some(Key::new("", meta::namespace(&c.metadata)))
+        })
+        .sweep_on(config.network.subscribe())
+        .sweep_on(config.domain.subscribe())
     }
 
     fn writer(&self, manager: &'static str, source: &'static str) -> Writer {
         Writer::new(self.client, manager, &self.events, source)
     }
 
-    /// Starts a controller under a Lease of its own; `queue` is the last part of the Lease's usual name.
-    fn run<R: Reconcile>(&self, queue: &str, controller: Controller<R>) {
-        let usual = format!("controller.knative.dev.serving.pkg.reconciler.{queue}");
-        let prefix = self.election.lease_prefixes.get(&usual).unwrap_or(&usual);
-        let (component, queue) = prefix.split_once('.').unwrap_or(("controller", prefix));
-        let name = lease::name(component, queue, 0, 1);
+    /// Starts a reconciler: in each bucket a controller under a Lease of its own.
+    fn run<R: Reconcile>(&self, queue: &str, make: fn(&Self, Slot) -> Controller<R>) {
         let timing = Timing {
             lease: self.election.lease_duration,
             renew: self.election.renew_deadline,
             retry: self.election.retry_period,
         };
-        let (elector, leadership) = Elector::new(
-            self.client.clone(),
-            &self.settings.system_namespace,
-            &name,
-            &self.identity,
-            timing,
-        );
-        self.supervisor
-            .spawn("lease", elector.run(self.supervisor.stop()));
-        let controller = controller
+        let namespace = &self.settings.system_namespace;
+        let names = bucket::leases(queue, self.election);
+        for (index, name) in names.iter().enumerate() {
+            let (elector, leadership) =
+                Elector::new(self.client.clone(), namespace, name, &self.identity, timing);
+            self.supervisor
+                .spawn("lease", elector.run(self.supervisor.stop()));
+            let controller = make(
+                self,
+                Slot {
+                    names: names.clone(),
+                    index,
+                },
+            )
             .metrics(self.metrics.clone())
             .deadline(self.settings.reconciliation_timeout);
-        self.supervisor.spawn(
-            "controller",
-            controller.run(leadership, self.supervisor.stop()),
-        );
+            self.supervisor.spawn(
+                "controller",
+                controller.run(leadership, self.supervisor.stop()),
+            );
+        }
     }
 }

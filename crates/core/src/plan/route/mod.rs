@@ -37,7 +37,7 @@ pub struct Seen {
     pub ingress: Option<Arc<Ingress>>,
     /// Services with the Route's label, and those that have the name of one of its hosts.
     pub services: BTreeMap<String, Arc<Service>>,
-    /// Slices that the controller wrote for placeholders, by name.
+    /// Slices that the controller wrote for the Route's placeholders, by name.
     pub slices: BTreeMap<String, Arc<EndpointSlice>>,
 }
 
@@ -59,6 +59,8 @@ pub struct Plan {
     /// Names of placeholders that no host needs any more.
     pub obsolete_services: Vec<String>,
     pub slices: Vec<Write<EndpointSlice>>,
+    /// Names of slices behind placeholders that lead elsewhere by now, or are gone.
+    pub obsolete_slices: Vec<String>,
     pub ingress: Option<Write<Ingress>>,
     pub status: RouteStatus,
     pub notes: Vec<Note>,
@@ -75,6 +77,7 @@ pub fn plan(route: &Route, seen: &Seen, config: &Config<'_>, now: Timestamp) -> 
         replaced_services: Vec::new(),
         obsolete_services: Vec::new(),
         slices: Vec::new(),
+        obsolete_slices: Vec::new(),
         ingress: None,
         status: pass::begin(route, now),
         notes: Vec::new(),

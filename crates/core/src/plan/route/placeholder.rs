@@ -37,12 +37,15 @@ pub(super) fn stranger<'a>(
 
 /// Plans all placeholders and what goes with them.
 pub(super) fn plan(plan: &mut Plan, route: &Route, hosts: &BTreeMap<String, Host>, seen: &Seen) {
+    plan.obsolete_slices = seen.slices.keys().cloned().collect();
     for host in hosts.values() {
         let live = seen.services.get(&host.name).map(AsRef::as_ref);
         let target = target(live, seen);
-        let Some(spec) = spec(target.as_ref(), host, live) else {
-            continue;
-        };
+        let spec = spec(target.as_ref(), host, live);
+        if spec.is_none() || matches!(target, Some(Target::Address(_))) {
+            plan.obsolete_slices.retain(|name| *name != host.name);
+        }
+        let Some(spec) = spec else { continue };
         let wanted = Service {
             metadata: metadata(route, &host.name),
             spec: Some(spec),

@@ -86,9 +86,11 @@ fn fill(plan: &mut Plan, sks: &ServerlessService, seen: &Seen, now: Timestamp) {
             .and_then(|service| service.spec.as_ref()?.selector.as_ref())
     };
     let Some(selector) = seen.selector.as_ref().or_else(known) else {
-        plan.status
-            .conditions
-            .set(ServerlessServiceCond::EndpointsPopulated, no_backends(), now);
+        plan.status.conditions.set(
+            ServerlessServiceCond::EndpointsPopulated,
+            no_backends(),
+            now,
+        );
         return;
     };
     plan.private_service = services::private(
@@ -156,44 +158,48 @@ fn stranger<'a>(sks: &ServerlessService, seen: &'a Seen) -> Option<&'a str> {
 }
 
 /// The addresses of the public Service: the mode's, unless that side has nobody who is ready.
+///
+/// While nobody is ready on either side all are listed, as the unready ones they are: whoever holds requests back can
+/// go on as soon as one of them answers.
 fn backing(
     sks: &ServerlessService,
-    pods: Vec<Endpoint>,
+    mut pods: Vec<Endpoint>,
     has_ready_pods: bool,
     seen: &Seen,
 ) -> Vec<Endpoint> {
     let activators = activators(sks, &seen.activator_slices);
+    let has_ready_activators = activators.iter().any(slices::is_ready);
     let proxies = sks.spec.mode == Mode::Proxy || !has_ready_pods;
-    if proxies && !activators.is_empty() {
-        activators
-    } else {
-        pods
+    if proxies && has_ready_activators {
+        return activators;
     }
+    if !has_ready_pods {
+        pods.extend(activators);
+    }
+    pods
 }
 
 /// The activators that stand in for this revision: the same on every replica, and mostly the same when activators come
-/// and go.
+/// and go. Unready ones only count while there is no other.
 fn activators(sks: &ServerlessService, slices: &[Arc<EndpointSlice>]) -> Vec<Endpoint> {
-    let mut ready = slices::endpoints(slices);
-    ready.retain(slices::is_ready);
+    let mut activators = slices::endpoints(slices);
+    if activators.iter().any(slices::is_ready) {
+        activators.retain(slices::is_ready);
+    }
     let wanted = usize::try_from(sks.spec.num_activators).unwrap_or(0);
     if wanted == 0 {
-        return ready;
+        return activators;
     }
-    let addresses: Vec<String> = ready
+    let addresses: Vec<String> = activators
         .iter()
         .flat_map(|e| e.addresses.iter().cloned())
         .collect();
-    let chosen = subset::choose(
-        meta::name(&sks.metadata),
-        addresses.iter().map(String::as_str),
-        wanted,
-    );
-    ready.retain(|endpoint| {
-        endpoint
-            .addresses
+    let name = meta::name(&sks.metadata);
+    let chosen = subset::choose(name, addresses.iter().map(String::as_str), wanted);
+    activators.retain(|e| {
+        e.addresses
             .iter()
             .any(|address| chosen.contains(&address.as_str()))
     });
-    ready
+    activators
 }

@@ -45,7 +45,12 @@ fn run_with(
         network: &network,
         cluster_domain: "cluster.local",
     };
-    plan(route, seen, &config, now() + SignedDuration::from_millis(at))
+    plan(
+        route,
+        seen,
+        &config,
+        now() + SignedDuration::from_millis(at),
+    )
 }
 
 fn run(route: &Route, seen: &Seen) -> Plan {
@@ -331,8 +336,10 @@ fn address_of_a_load_balancer_makes_a_headless_placeholder() {
     assert_eq!(got.slices[0].object().endpoints[0].addresses, ["10.9.9.9"]);
     assert!(got.replaced_services.is_empty());
 
-    let headless = carried_out(seen.clone(), &got);
-    let mut back = headless.clone();
+    let mut back = carried_out(seen, &got);
+    back.slices
+        .insert("hello".into(), Arc::new(got.slices[0].object().clone()));
+    assert!(run(&route, &back).obsolete_slices.is_empty());
     let mut ingress = (*back.ingress.take().unwrap()).clone();
     ingress.status_mut().private_load_balancer =
         Some(object("{ingress: [{domainInternal: gw.x.svc}]}"));
@@ -343,6 +350,7 @@ fn address_of_a_load_balancer_makes_a_headless_placeholder() {
         (0, 1),
         "an address cannot be taken away in place"
     );
+    assert_eq!(got.obsolete_slices, ["hello"]);
 }
 
 #[test]

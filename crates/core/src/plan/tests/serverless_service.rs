@@ -120,6 +120,23 @@ fn public_service_has_addresses_whatever_the_mode_as_long_as_there_are_any() {
         "Unknown",
         "True",
     );
+    let away: &[(&str, bool)] = &[("10.1.0.1", false)];
+    check(
+        "Proxy",
+        &[],
+        away,
+        &["10.1.0.1 not ready"],
+        "Unknown",
+        "True",
+    );
+    check(
+        "Serve",
+        cold,
+        away,
+        &["10.0.0.1 not ready", "10.1.0.1 not ready"],
+        "Unknown",
+        "True",
+    );
     check("Proxy", &[], &[], &[], "Unknown", "True");
 }
 
