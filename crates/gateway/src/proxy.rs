@@ -203,9 +203,13 @@ fn prepare(mut request: Request<Incoming>, peer: &Peer, target: &Target<Arc<Back
         let scheme = HeaderValue::from_static(if peer.is_encrypted() { "https" } else { "http" });
         request.headers_mut().insert(X_FORWARDED_PROTO, scheme);
     }
-    // Only HTTP/1.1 can be left for another protocol; what understands HTTP/2 understands that as well.
-    let wants_upgrade =
-        request.version() == Version::HTTP_11 && request.headers().contains_key(UPGRADE);
+    // Only HTTP/1.1 can be left for another protocol; who understands HTTP/2 understands that as well. An offer of
+    // h2c concerns this hop only, and we speak it without being asked.
+    let wants_upgrade = request.version() == Version::HTTP_11
+        && request
+            .headers()
+            .get(UPGRADE)
+            .is_some_and(|to| !to.as_bytes().eq_ignore_ascii_case(b"h2c"));
     let protocol = if wants_upgrade {
         Protocol::Http1
     } else {

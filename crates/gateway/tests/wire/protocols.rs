@@ -40,6 +40,17 @@ async fn the_port_name_decides_what_the_backend_is_spoken_to_in() {
             .1
             .contains("HTTP/1.1")
     );
+    // An offer to go on in HTTP/2 is not taken up, and does not change what the backend is spoken to in.
+    let offer = Request::get("/")
+        .header("host", "two.example.com")
+        .header("connection", "upgrade, http2-settings")
+        .header("upgrade", "h2c")
+        .header("http2-settings", "AAMAAABkAAQAoAAAAAIAAAAA")
+        .body(http_body_util::Full::default());
+    assert_eq!(
+        told(http1.send(offer.unwrap()).await).await["version"],
+        "HTTP/2.0"
+    );
     let (_, body) = http2.get("two.example.com", "/").await;
     assert!(
         body.contains("HTTP/2.0") && body.contains(r#""host":"two.example.com""#),
