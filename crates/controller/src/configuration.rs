@@ -2,8 +2,8 @@
 
 use ebb_core::api::configuration::Configuration;
 use ebb_core::api::revision::Revision;
+use ebb_core::meta;
 use ebb_core::plan::configuration::{Seen, creation_failed, plan};
-use ebb_core::plan::meta;
 use ebb_process::log::Chain;
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
 use ebb_runtime::{Key, apply, request};

@@ -1,6 +1,6 @@
 //! Namespace: writes wildcard Certificates.
 
-use ebb_core::plan::meta;
+use ebb_core::meta;
 use ebb_core::plan::namespace_certificate::{Plan, plan};
 use ebb_process::log::Chain;
 use ebb_runtime::Key;

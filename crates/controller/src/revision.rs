@@ -1,8 +1,8 @@
 //! Revision: writes the Deployment, the PodAutoscaler and the image cache entries.
 
 use ebb_core::api::revision::Revision;
+use ebb_core::meta;
 use ebb_core::names::child;
-use ebb_core::plan::meta;
 use ebb_core::plan::revision::{HandOver, Plan, Seen, plan};
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
 use ebb_runtime::{Key, request};

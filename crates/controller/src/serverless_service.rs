@@ -1,8 +1,8 @@
 //! ServerlessService: writes the two Services and the slices of the public one.
 
 use ebb_core::api::serverless_service::ServerlessService;
+use ebb_core::meta;
 use ebb_core::names::child;
-use ebb_core::plan::meta;
 use ebb_core::plan::serverless_service::{Plan, Seen, plan};
 use ebb_runtime::Key;
 use ebb_runtime::reconcile::{Action, Error, Reconcile};

@@ -6,7 +6,7 @@ use ebb_core::api::revision::Revision;
 use ebb_core::api::route::Route;
 use ebb_core::api::serverless_service::ServerlessService;
 use ebb_core::api::service::Service;
-use ebb_core::plan::meta::controller_reference;
+use ebb_core::meta::controller_reference;
 use ebb_runtime::Key;
 use ebb_runtime::events::Recorder;
 use ebb_runtime::fake::Api;

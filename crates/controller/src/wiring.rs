@@ -1,8 +1,8 @@
 //! Which reconciler is woken by what, and under which Lease it works.
 
 use ebb_core::config::LeaderElection;
+use ebb_core::meta;
 use ebb_core::names::labels;
-use ebb_core::plan::meta;
 use ebb_process::Supervisor;
 use ebb_runtime::Key;
 use ebb_runtime::events::Recorder;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ebb_core::plan::{Note, NoteKind, Write};
 use ebb_process::log::Chain;
-use ebb_runtime::apply::{Applied, Applier};
+use ebb_runtime::apply::{self, Applied, Applier};
 use ebb_runtime::cache::Object;
 use ebb_runtime::events::Recorder;
 use ebb_runtime::reconcile::{Action, Error};
@@ -272,8 +272,11 @@ impl Writer {
             self.events
                 .warning(object, "UpdateFailed", Chain(error).to_string());
         }
-        outcome?;
-        written?;
+        match outcome.and(written.map(drop).map_err(Error::from)) {
+            // Everything in the namespace goes, the parent too: there is nothing left to try.
+            Err(error) if is_namespace_ending(&error) => return Ok(Action::Done),
+            outcome => outcome?,
+        }
         match failure {
             Some(text) => Err(Error::transient(Unfinished(text))),
             None => Ok(Action::Done),
@@ -287,6 +290,21 @@ impl Writer {
                 .warning(&*object, "InternalError", Chain(error).to_string());
         }
     }
+}
+
+/// Whether the API server takes nothing new because the namespace is being deleted.
+fn is_namespace_ending(error: &Error) -> bool {
+    let (Error::Transient(cause) | Error::Permanent(cause) | Error::Conflict(cause)) = error;
+    let Some(kube::Error::Api(status)) = cause
+        .downcast_ref::<apply::Error>()
+        .map(apply::Error::cause)
+    else {
+        return false;
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .into_iter()
+        .any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// The first error of several writes that ran beside each other.

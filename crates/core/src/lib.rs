@@ -9,6 +9,7 @@ pub mod config;
 pub mod crd;
 pub mod default;
 pub mod go;
+pub mod meta;
 pub mod names;
 pub mod plan;
 pub mod quantity;

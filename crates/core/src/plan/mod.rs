@@ -16,7 +16,6 @@ pub mod configuration;
 pub mod domain_mapping;
 pub mod gc;
 pub mod labeler;
-pub mod meta;
 pub mod namespace_certificate;
 mod networking;
 pub mod pass;
@@ -27,6 +26,7 @@ pub mod service;
 #[cfg(test)]
 mod tests;
 
+pub use crate::meta;
 use serde::Serialize;
 
 /// How an object gets to its wanted state.

@@ -41,7 +41,7 @@ pub enum Value {
 }
 
 /// Why a template was refused or could not be rendered.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("template: {0}")]
     Syntax(String),

@@ -15,8 +15,8 @@ use crate::api::meta::Conditioned;
 use crate::api::revision::Revision;
 use crate::api::route::{Route, TrafficTarget};
 use crate::api::text::ProtocolType;
+use crate::meta;
 use crate::names::labels;
-use crate::plan::meta;
 
 use rollout::{Follower, Rollout, Share};
 
