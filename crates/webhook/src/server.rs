@@ -29,7 +29,7 @@ use crate::metrics::{Metrics, Type};
 
 /// The largest review; the API server's own limit for an object is half of it.
 const BODY_LIMIT: usize = 3 << 20;
-/// Reviews that are read and answered at the same time. Each may take a few times its body.
+/// Bodies that are read at the same time.
 const CONCURRENCY: usize = 16;
 /// Connections at the same time; the API server keeps a handful.
 const CONNECTIONS: usize = 512;
@@ -240,42 +240,46 @@ impl Server {
                 "invalid Content-Type, want `application/json`",
             );
         }
-        let Ok(_permit) = self.0.reviews.acquire().await else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
-        };
-        let body = match Limited::new(request.into_body(), BODY_LIMIT)
-            .collect()
-            .await
-        {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return text(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    &format!("a review is at most {BODY_LIMIT} bytes long"),
-                );
-            }
-            Err(error) => {
-                return text(
-                    StatusCode::BAD_REQUEST,
-                    &format!("could not decode body:{error}"),
-                );
-            }
-        };
-        let begun = Instant::now();
-        let question: Question = match serde_json::from_slice(&body) {
-            Ok(question) => question,
-            Err(error) => {
-                return text(
-                    StatusCode::BAD_REQUEST,
-                    &format!("could not decode body:{error}"),
-                );
-            }
-        };
-        drop(body);
-        self.decide(type_, question, begun).await
+        match self.read(request).await {
+            // Without the permit: a dry run waits for the API server.
+            Ok(question) => self.decide(type_, question).await,
+            Err(reply) => reply,
+        }
     }
 
-    async fn decide(&self, type_: Type, question: Question, begun: Instant) -> Reply {
+    /// Reads a review; only so many bodies are held at the same time.
+    async fn read<B>(&self, request: Request<B>) -> Result<Question, Reply>
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let undecodable = |cause: &dyn std::fmt::Display| {
+            text(
+                StatusCode::BAD_REQUEST,
+                &format!("could not decode body:{cause}"),
+            )
+        };
+        let Ok(_permit) = self.0.reviews.acquire().await else {
+            return Err(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"));
+        };
+        let body = Limited::new(request.into_body(), BODY_LIMIT)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    text(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        &format!("a review is at most {BODY_LIMIT} bytes long"),
+                    )
+                } else {
+                    undecodable(&error)
+                }
+            })?;
+        serde_json::from_slice(&body.to_bytes()).map_err(|error| undecodable(&error))
+    }
+
+    async fn decide(&self, type_: Type, question: Question) -> Reply {
+        let begun = Instant::now();
         let Question {
             api_version,
             kind,

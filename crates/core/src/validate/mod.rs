@@ -8,6 +8,7 @@ mod autoscaling;
 mod container;
 mod differences;
 mod domain_mapping;
+mod fields;
 mod finding;
 mod image;
 mod ingress;
@@ -21,10 +22,8 @@ mod service;
 mod traffic;
 mod volume;
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::admission::Context;
+use fields::only_allowed;
 
 pub use finding::{Finding, Findings, Level};
 
@@ -32,29 +31,6 @@ pub use finding::{Finding, Findings, Level};
 pub trait Validate: Sized {
     /// Holds the object against its rules. `old` is the object before an update.
     fn validate(&self, old: Option<&Self>, cx: &Context<'_>) -> Findings;
-}
-
-/// Reports the fields of an object that are set and not in the list, by their names in JSON.
-fn only_allowed(object: &impl Serialize, allowed: &[&str]) -> Findings {
-    let Ok(Value::Object(fields)) = serde_json::to_value(object) else {
-        return Findings::none();
-    };
-    let is_set = |value: &Value| match value {
-        Value::Null => false,
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
-    };
-    let mut others: Vec<String> = fields
-        .into_iter()
-        .filter(|(name, value)| is_set(value) && !allowed.contains(&name.as_str()))
-        .map(|(name, _)| name)
-        .collect();
-    others.sort_unstable();
-    if others.is_empty() {
-        Findings::none()
-    } else {
-        Findings::disallowed(others)
-    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,12 @@ mod tests {
     #[tokio::test]
     async fn the_pod_is_the_users_part_as_it_would_run() {
         let api = fake::Api::new();
-        let outcome = try_pod(&api.client(), &request("Service", json!({})), &Policy::default()).await;
+        let outcome = try_pod(
+            &api.client(),
+            &request("Service", json!({})),
+            &Policy::default(),
+        )
+        .await;
         assert_eq!(outcome, Ok(()));
         let [asked] = &api.take_asked()[..] else {
             panic!("one pod is tried")
@@ -163,9 +168,20 @@ mod tests {
     #[tokio::test]
     async fn what_a_service_made_is_tried_with_the_service() {
         let api = fake::Api::new();
-        let owned = request("Configuration", json!({"serving.knative.dev/service": "shop"}));
-        try_pod(&api.client(), &owned, &Policy::default()).await.unwrap();
-        try_pod(&api.client(), &request("Route", json!({})), &Policy::default()).await.unwrap();
+        let owned = request(
+            "Configuration",
+            json!({"serving.knative.dev/service": "shop"}),
+        );
+        try_pod(&api.client(), &owned, &Policy::default())
+            .await
+            .unwrap();
+        try_pod(
+            &api.client(),
+            &request("Route", json!({})),
+            &Policy::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!(api.take_asked(), []);
     }
 
@@ -173,8 +189,16 @@ mod tests {
     async fn a_refusal_is_told_with_its_place() {
         let api = fake::Api::new();
         api.set_away(true);
-        let outcome = try_pod(&api.client(), &request("Service", json!({})), &Policy::default()).await;
+        let outcome = try_pod(
+            &api.client(),
+            &request("Service", json!({})),
+            &Policy::default(),
+        )
+        .await;
         let text = outcome.unwrap_err();
-        assert!(text.starts_with("dry run failed with ") && text.ends_with(": spec.template"), "{text}");
+        assert!(
+            text.starts_with("dry run failed with ") && text.ends_with(": spec.template"),
+            "{text}"
+        );
     }
 }

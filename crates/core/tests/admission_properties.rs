@@ -1,0 +1,321 @@
+//! Whatever somebody writes, admission neither panics nor contradicts itself.
+//!
+//! Objects are made of the API's own words in random places: close enough to real ones to get
+//! past decoding often, far enough to hit what no author of a manifest meant.
+#![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
+
+use ebb_core::admission::{Context, Policy, Verb, diff};
+use ebb_core::api::{
+    certificate::Certificate, configuration::Configuration, domain_mapping::DomainMapping,
+    ingress::Ingress, metric::Metric, pod_autoscaler::PodAutoscaler, revision::Revision,
+    route::Route, serverless_service::ServerlessService, service::Service,
+};
+use ebb_core::config::{self, Settings as _};
+use ebb_core::default::Defaults;
+use ebb_core::validate::Validate;
+use proptest::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+const WORDS: &[&str] = &[
+    "metadata",
+    "name",
+    "generateName",
+    "namespace",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "kind",
+    "uid",
+    "apiVersion",
+    "spec",
+    "template",
+    "traffic",
+    "tag",
+    "percent",
+    "revisionName",
+    "configurationName",
+    "latestRevision",
+    "url",
+    "containers",
+    "initContainers",
+    "image",
+    "ports",
+    "containerPort",
+    "protocol",
+    "env",
+    "value",
+    "valueFrom",
+    "envFrom",
+    "configMapRef",
+    "secretRef",
+    "resources",
+    "limits",
+    "requests",
+    "cpu",
+    "memory",
+    "readinessProbe",
+    "livenessProbe",
+    "httpGet",
+    "tcpSocket",
+    "exec",
+    "grpc",
+    "port",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+    "timeoutSeconds",
+    "securityContext",
+    "capabilities",
+    "add",
+    "drop",
+    "runAsUser",
+    "seccompProfile",
+    "type",
+    "volumes",
+    "volumeMounts",
+    "mountPath",
+    "emptyDir",
+    "secret",
+    "projected",
+    "sources",
+    "items",
+    "key",
+    "path",
+    "persistentVolumeClaim",
+    "claimName",
+    "containerConcurrency",
+    "ref",
+    "tls",
+    "secretName",
+    "scaleTargetRef",
+    "protocolType",
+    "mode",
+    "objectRef",
+    "numActivators",
+    "rules",
+    "hosts",
+    "http",
+    "paths",
+    "splits",
+    "serviceName",
+    "serviceNamespace",
+    "servicePort",
+    "dnsNames",
+    "domain",
+    "autoscaling.knative.dev/min-scale",
+    "autoscaling.knative.dev/maxScale",
+    "autoscaling.knative.dev/window",
+    "serving.knative.dev/rollout-duration",
+    "serving.knative.dev/creator",
+    "queue.sidecar.serving.knative.dev/resource-percentage",
+    "networking.knative.dev/x",
+];
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => prop::sample::select(WORDS).prop_map(str::to_owned),
+        1 => prop::sample::select(&["", "a", "1", "-1", "x.example.org", "/", "..", "100m", "1h", "ä\u{0}", "true"][..]).prop_map(str::to_owned),
+    ]
+}
+
+fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        prop::sample::select(&[0_i64, 1, -1, 100, 8012, 65_536, i64::MAX, i64::MIN][..])
+            .prop_map(Value::from),
+        word().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(8, 96, 6, |inner| {
+        prop_oneof![
+            1 => prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            3 => prop::collection::btree_map(word(), inner, 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// An object whose outline is right, so that the random parts get looked at.
+fn object() -> impl Strategy<Value = Value> {
+    (tree(), tree(), tree(), tree()).prop_map(|(metadata, spec, container, traffic)| {
+        let mut object = serde_json::json!({
+            "metadata": {"name": "shop", "namespace": "demo"},
+            "spec": {"template": {"spec": {"containers": [{}]}}},
+        });
+        merge(&mut object["metadata"], metadata);
+        merge(
+            &mut object["spec"]["template"]["spec"]["containers"][0],
+            container,
+        );
+        merge(&mut object["spec"], spec);
+        if traffic.is_array() {
+            object["spec"]["traffic"] = traffic;
+        }
+        object
+    })
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        for (name, value) in from {
+            into.entry(name).or_insert(value);
+        }
+    }
+}
+
+fn admit<K>(object: &Value, old: &Value) -> Result<(), TestCaseError>
+where
+    K: Defaults + Validate + DeserializeOwned + Serialize + Clone,
+{
+    let Ok(mut new) = serde_json::from_value::<K>(object.clone()) else {
+        return Ok(());
+    };
+    let mut old = serde_json::from_value::<K>(old.clone()).ok();
+    let policy = Policy {
+        cluster_domain: "cluster.local".to_owned(),
+        ..Policy::default()
+    };
+    for verb in [Verb::Create, Verb::Update, Verb::UpdateStatus] {
+        let cx = Context {
+            policy: &policy,
+            verb,
+            user: "ada",
+        };
+        if let Some(old) = &mut old {
+            old.set_defaults(None, &cx).unwrap();
+        }
+        new.set_defaults(old.as_ref(), &cx).unwrap();
+        let once = serde_json::to_value(&new).unwrap();
+        new.set_defaults(old.as_ref(), &cx).unwrap();
+        prop_assert_eq!(
+            &serde_json::to_value(&new).unwrap(),
+            &once,
+            "defaults applied twice differ"
+        );
+        let findings = new.validate(old.as_ref(), &cx);
+        prop_assert_eq!(
+            findings.to_string(),
+            new.validate(old.as_ref(), &cx).to_string()
+        );
+        let reread: K = serde_json::from_value(once.clone()).unwrap();
+        prop_assert_eq!(
+            &serde_json::to_value(&reread).unwrap(),
+            &once,
+            "what is stored reads differently"
+        );
+        let _ = diff(object, &once);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_object_is_judged_without_a_panic_and_defaults_are_idempotent(new in object(), old in object()) {
+        admit::<Service>(&new, &old)?;
+        admit::<Configuration>(&new, &old)?;
+        admit::<Route>(&new, &old)?;
+        admit::<DomainMapping>(&new, &old)?;
+        admit::<PodAutoscaler>(&new, &old)?;
+        admit::<Metric>(&new, &old)?;
+        admit::<ServerlessService>(&new, &old)?;
+        admit::<Ingress>(&new, &old)?;
+        admit::<Certificate>(&new, &old)?;
+        let revision = |object: &Value| serde_json::json!({"metadata": object["metadata"], "spec": object["spec"]["template"]["spec"]});
+        admit::<Revision>(&revision(&new), &revision(&old))?;
+    }
+
+    #[test]
+    fn any_config_map_is_judged_without_a_panic(
+        entries in prop::collection::btree_map(prop::sample::select(KEYS).prop_map(str::to_owned), value(), 0..8),
+    ) {
+        for name in MAPS {
+            let _ = config::check(name, &entries).map_err(|problems| problems.to_string());
+        }
+    }
+}
+
+const MAPS: &[&str] = &[
+    config::Autoscaler::NAME,
+    config::CertManager::NAME,
+    config::Defaults::NAME,
+    config::Deployment::NAME,
+    config::Domain::NAME,
+    config::Features::NAME,
+    config::Gc::NAME,
+    config::LeaderElection::NAME,
+    config::Logging::NAME,
+    config::Network::NAME,
+    config::Observability::NAME,
+];
+
+const KEYS: &[&str] = &[
+    "_example",
+    "min-scale",
+    "max-scale",
+    "max-scale-limit",
+    "stable-window",
+    "activator-capacity",
+    "target-burst-capacity",
+    "container-concurrency-target-percentage",
+    "issuerRef",
+    "revision-timeout-seconds",
+    "container-concurrency",
+    "revision-cpu-limit",
+    "container-name-template",
+    "queue-sidecar-image",
+    "progress-deadline",
+    "runtime-class-name",
+    "example.org",
+    "multi-container",
+    "retain-since-create-time",
+    "max-non-active-revisions",
+    "buckets",
+    "lease-duration",
+    "loglevel.webhook",
+    "zap-logger-config",
+    "domain-template",
+    "tag-template",
+    "rollout-duration",
+    "namespace-wildcard-cert-selector",
+    "http-protocol",
+    "metrics-protocol",
+    "tracing-sampling-rate",
+    "logging.request-log-template",
+];
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(
+            &[
+                "",
+                "0",
+                "1",
+                "-1",
+                "1e308",
+                "nan",
+                "inf",
+                "9223372036854775808",
+                "1h",
+                "-1h",
+                "1.5s",
+                "{{",
+                "{{.Name}}",
+                "{{index .Labels \"a\"}}",
+                "{a: b}",
+                "[",
+                "selector: {a: b}",
+                "kata: {selector: {a: 1}}",
+                "disabled",
+                "Enabled",
+                "true",
+                "100m",
+                "1Ki",
+                "a,b",
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        ".{0,24}",
+    ]
+}
