@@ -60,7 +60,8 @@ impl Intake {
         let key = Key::new(message.namespace.as_str(), message.name.as_str());
         let bucket = self.ownership.bucket_of(&key);
         if self.ownership.leads(bucket) {
-            let at = Timestamp::from_second(stat.timestamp).unwrap_or(now);
+            // A stat from the future would make all that follow look too old to count.
+            let at = Timestamp::from_second(stat.timestamp).map_or(now, |at| at.min(now));
             self.collector.record(&key, at, stat);
             self.scaler.wake(&key, stat, now);
         } else if self.elsewhere[bucket].try_send(message).is_err() {

@@ -19,7 +19,7 @@ use kube::{Client, Resource};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-use ebb_runtime::{Cache, Key};
+use ebb_runtime::{Cache, Key, request};
 
 /// A Deployment of which only the wanted replicas are kept.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -97,6 +97,14 @@ pub enum Error {
         /// What the API said.
         source: Box<kube::Error>,
     },
+}
+
+impl Error {
+    /// Whether the target does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Get { source, .. } if request::is_not_found(source))
+    }
 }
 
 /// What was written to a Deployment that the cache shows at this version.

@@ -28,6 +28,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -44,6 +45,10 @@ const PENDING: usize = 64;
 /// Largest message. A stat takes some 100 bytes, so this is thousands of revisions in one frame;
 /// anybody in the cluster can connect, and upstream takes any size.
 const MAX_MESSAGE: usize = 1 << 20;
+
+/// Clients ask for a sign of life every 3.3 s; one that is silent for this long is gone without
+/// having said so, as when its node lost power.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Serves until a stop is asked for; give it to the supervisor. The caches should be ready before:
 /// what arrives about a revision that is not known is dropped.
@@ -85,7 +90,7 @@ async fn read_all(
         }
     }
     let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    if timeout(DRAIN, drained).await.is_err() {
         tracing::warn!(left = connections.len(), "stats connections cut");
     }
 }
@@ -116,7 +121,7 @@ async fn take_over(upgrade: OnUpgrade, peer: SocketAddr, intake: Intake, stop: S
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 async fn read(socket: &mut Socket, intake: &Intake) -> Result<(), tungstenite::Error> {
-    while let Some(message) = socket.next().await {
+    while let Ok(Some(message)) = timeout(SILENCE, socket.next()).await {
         match message? {
             Message::Binary(bytes) => match WireStatMessages::decode(bytes) {
                 Ok(frame) => intake.accept(frame, Timestamp::now()),

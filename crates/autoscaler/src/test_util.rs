@@ -188,6 +188,7 @@ pub(crate) struct Bench {
     pub(crate) ownership: Ownership,
     pub(crate) queue: Queue,
     pub(crate) reconciler: PodAutoscalers,
+    pub(crate) deployments: Cache<Deployment>,
     pub(crate) leads: watch::Sender<bool>,
     pub(crate) elsewhere: mpsc::Receiver<WireStatMessage>,
 }
@@ -239,7 +240,7 @@ impl Bench {
         let (leads, leadership) = Leadership::channel();
         leads.send_replace(true);
         let (ownership, _) = Ownership::new(vec![(bucket_name(0, 1), leadership)]);
-        let targets = ScaleTargets::new(client.clone(), deployments);
+        let targets = ScaleTargets::new(client.clone(), deployments.clone());
         let config = Live::fixed(config::Autoscaler::default());
         let collector = Collector::new(
             metrics.clone(),
@@ -285,6 +286,7 @@ impl Bench {
             ownership,
             queue,
             reconciler,
+            deployments,
             leads,
             elsewhere,
         }

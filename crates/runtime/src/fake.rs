@@ -72,6 +72,11 @@ impl Api {
         self.0.lock().objects.get(path).cloned()
     }
 
+    /// Takes away what is at `path`.
+    pub fn remove(&self, path: &str) {
+        self.0.lock().objects.remove(path);
+    }
+
     /// Makes the server answer 503 to everything, or end that.
     pub fn set_away(&self, away: bool) {
         self.0.lock().away = away;

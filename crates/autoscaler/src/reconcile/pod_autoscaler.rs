@@ -4,6 +4,7 @@
 //! else (Metric, ServerlessService, status) follows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ebb_core::api::condition::State;
 use ebb_core::api::meta::Conditioned as _;
@@ -34,6 +35,9 @@ use super::children;
 
 /// Activators of a revision about which nothing is known yet.
 const FIRST_ACTIVATORS: u32 = 2;
+
+/// How soon to look again for a scale target that is not there.
+const MISSING_TARGET: Duration = Duration::from_secs(5);
 
 /// Reconciles PodAutoscalers of our class.
 #[derive(Debug)]
@@ -114,9 +118,17 @@ impl PodAutoscalers {
         let activity = kpa::activity(autoscaler, now);
         let ready = self.pods.count(key).ready;
 
-        let situation = self
-            .situation(key, autoscaler, service, &view, bounds, now)
-            .await?;
+        let target = &autoscaler.spec.scale_target_ref;
+        let replicas = match self.targets.replicas(&key.namespace, target).await {
+            Ok(replicas) => replicas,
+            Err(error) if error.is_not_found() => {
+                // It goes before its PodAutoscaler when a revision is deleted.
+                tracing::debug!(error = %Chain(&error), "there is nothing to scale");
+                return Ok(Action::After(MISSING_TARGET));
+            }
+            Err(error) => return Err(Error::transient(error)),
+        };
+        let situation = self.situation(autoscaler, service, &view, bounds, replicas, now);
         let outcome = self.decide(key, autoscaler, situation).await;
         if let Some(replicas) = outcome.write {
             self.write_scale(key, autoscaler, &situation, &view, &outcome, replicas)
@@ -203,20 +215,18 @@ impl PodAutoscalers {
         children::apply(&self.applier, autoscaler, &wanted, live, status, now).await
     }
 
-    async fn situation(
+    fn situation(
         &self,
-        key: &Key,
         autoscaler: &PodAutoscaler,
         service: &ServerlessService,
         view: &View,
         bounds: Bounds,
+        replicas: u32,
         now: Timestamp,
-    ) -> Result<Situation, Error> {
-        let target = &autoscaler.spec.scale_target_ref;
-        let replicas = self.targets.replicas(&key.namespace, target).await;
+    ) -> Situation {
         let deadline = self.deployment.get().progress_deadline;
         let conditions = autoscaler.status.as_ref().map(|status| &status.conditions);
-        Ok(Situation {
+        Situation {
             desired: view.desired,
             activity: kpa::activity(autoscaler, now),
             initialized: conditions.is_some_and(|conditions| {
@@ -224,7 +234,7 @@ impl PodAutoscalers {
             }),
             reachable: view.rules.reachable,
             bounds,
-            replicas: replicas.map_err(Error::transient)?,
+            replicas,
             zero: ZeroRules::of(autoscaler, &self.config.get(), deadline),
             proxied: kpa::current_mode(service) == Some(Mode::Proxy),
             proxied_since: kpa::proxied_since(service),
@@ -232,7 +242,7 @@ impl PodAutoscalers {
                 BurstCapacity::Unlimited => ActivatorPath::Permanent,
                 BurstCapacity::None | BurstCapacity::Of(_) => ActivatorPath::Unknown,
             },
-        })
+        }
     }
 
     /// Plans, and asks for the activators in between if that matters.

@@ -103,7 +103,7 @@ async fn the_last_pod_stays_while_the_activators_do_not_answer() {
     );
     bench.scaler.evaluate_now(&key());
     let action = bench.reconciler.reconcile(&key()).await.unwrap();
-    assert_eq!(action, Action::After(std::time::Duration::from_secs(1)));
+    assert_eq!(action, Action::After(Duration::from_secs(1)));
     let scaled = bench
         .api
         .take_asked()
@@ -145,4 +145,16 @@ async fn without_a_private_service_the_first_pass_asks_for_one() {
     };
     assert_eq!(condition("SKSReady")["message"], "No Private Service Name");
     assert_eq!(condition("SKSReady")["status"], "Unknown");
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_is_no_failure() {
+    let bench = Bench::new(&World::busy());
+    let target = Key::new("ns", "rev-deployment");
+    bench.deployments.remove(&target);
+    bench.api.remove(SCALE_PATH);
+    bench.api.remove(SCALE_PATH);
+    let action = bench.reconciler.reconcile(&key()).await.unwrap();
+    assert_eq!(action, Action::After(MISSING_TARGET));
+    assert!(bench.api.take_writes().is_empty());
 }
