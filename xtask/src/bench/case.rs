@@ -12,6 +12,7 @@ use super::load::Target;
 use super::objects;
 use super::process::Process;
 use crate::images::{self, Profile, Program, Use};
+use crate::workspace;
 
 /// How long a proxy may take until requests pass through it.
 const START: Duration = Duration::from_secs(30);
@@ -45,8 +46,8 @@ pub(super) struct Running {
     _api: Option<Api>,
 }
 
-const APP: Program = fixture("bench-app");
-const FORWARDER: Program = fixture("bench-forwarder");
+static APP: Program = fixture("bench-app");
+static FORWARDER: Program = fixture("bench-forwarder");
 
 const fn fixture(name: &'static str) -> Program {
     Program {
@@ -145,18 +146,19 @@ impl Case {
 impl Programs {
     /// Compiles what `cases` need, as users get it.
     pub(super) fn build(cases: &[Case]) -> Result<Self> {
-        let wanted = |name: &str| cases.iter().any(|case| case.program() == Some(name));
-        let mut programs = vec![&APP];
-        if wanted(FORWARDER.name) {
-            programs.push(&FORWARDER);
-        }
-        programs.extend(
-            images::CATALOGUE
-                .iter()
-                .filter(|program| wanted(program.name)),
-        );
+        let programs = needed(cases);
         eprintln!("building {} programs in profile `release`", programs.len());
         Ok(Self(images::compile(Profile::Release, &programs)?))
+    }
+
+    /// The same as they lie there from an earlier build.
+    pub(super) fn built(cases: &[Case]) -> Self {
+        let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let directory = workspace::target()
+            .join(triple)
+            .join(Profile::Release.name());
+        let path = |program: &&Program| (program.name.to_owned(), directory.join(program.name));
+        Self(needed(cases).iter().map(path).collect())
     }
 
     fn path(&self, name: &str) -> Result<&PathBuf> {
@@ -166,20 +168,39 @@ impl Programs {
     }
 }
 
+fn needed(cases: &[Case]) -> Vec<&'static Program> {
+    let wanted = |name: &str| cases.iter().any(|case| case.program() == Some(name));
+    let mut programs = vec![&APP];
+    if wanted(FORWARDER.name) {
+        programs.push(&FORWARDER);
+    }
+    programs.extend(
+        images::CATALOGUE
+            .iter()
+            .filter(|program| wanted(program.name)),
+    );
+    programs
+}
+
 impl Running {
     /// The process whose time and memory count.
     pub(super) fn measured(&self) -> &Process {
         self.proxy.as_ref().unwrap_or(&self.app)
     }
 
+    /// Fails if one of the processes is no more.
+    pub(super) fn require_alive(&mut self) -> Result<()> {
+        let mut processes = self.proxy.iter_mut().chain([&mut self.app]);
+        processes.try_for_each(Process::require_alive)
+    }
+
     async fn wait(&mut self) -> Result<()> {
         let begin = Instant::now();
         while !self.target.answers().await {
-            for process in self.proxy.iter_mut().chain([&mut self.app]) {
-                process.require_alive()?;
-            }
+            self.require_alive()?;
             if begin.elapsed() > START {
-                bail!("no request was answered with 200 within {START:?}");
+                let words = self.measured().last_words();
+                bail!("no request was answered with 200 within {START:?}; {words}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

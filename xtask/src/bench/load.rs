@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// How much load.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +58,10 @@ impl Load {
 }
 
 impl Target {
-    /// Whether one request is answered with 200 now.
+    /// Whether one request is answered with 200 now or within a second.
     pub(super) async fn answers(&self) -> bool {
-        match Connection::open(self).await {
-            Ok(mut connection) => connection.exchange().await.is_ok(),
-            Err(_) => false,
-        }
+        let exchange = async { Connection::open(self).await?.exchange().await };
+        matches!(timeout(Duration::from_secs(1), exchange).await, Ok(Ok(())))
     }
 }
 

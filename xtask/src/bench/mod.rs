@@ -48,6 +48,9 @@ struct Dataplane {
     /// Connections that send one request after the other
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// Takes the programs as they were built last
+    #[arg(long)]
+    no_build: bool,
     /// Puts the table into docs/benchmarks.md
     #[arg(long)]
     write: bool,
@@ -63,7 +66,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         true => Case::ALL.to_vec(),
         false => options.cases.clone(),
     };
-    let programs = Programs::build(&cases)?;
+    let programs = match options.no_build {
+        true => Programs::built(&cases),
+        false => Programs::build(&cases)?,
+    };
     let load = Load {
         connections: options.connections,
         duration: Duration::from_secs(options.seconds),
@@ -72,8 +78,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     for round in 1..=options.rounds {
         for case in &cases {
             eprintln!("round {round} of {}: {}", options.rounds, case.name());
-            let running = case.start(&programs).await?;
-            table.add(*case, Row::measure(&running, &load).await?);
+            let mut running = case.start(&programs).await?;
+            let row = Row::measure(&running, &load).await;
+            running.require_alive()?;
+            table.add(*case, row?);
         }
     }
     println!("{}", table.text());

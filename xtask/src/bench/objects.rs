@@ -37,6 +37,7 @@ fn labels(service: &str, side: &str) -> Value {
     json!({
         "serving.knative.dev/revision": "hello-00001",
         "serving.knative.dev/revisionUID": "uid-hello-00001",
+        "networking.internal.knative.dev/serverlessservice": "hello-00001",
         "networking.internal.knative.dev/serviceType": side,
         "kubernetes.io/service-name": service,
     })

@@ -61,13 +61,20 @@ impl Process {
 
     /// Fails, with the end of its log, if the process is no more.
     pub(super) fn require_alive(&mut self) -> Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            let log = std::fs::read_to_string(self.log.path()).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(10)..].join("\n");
-            bail!("{} ended ({status}); its last words:\n{tail}", self.name);
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended ({status}); {}", self.name, self.last_words()),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The end of its log.
+    pub(super) fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        format!(
+            "its last words:\n{}",
+            lines[lines.len().saturating_sub(10)..].join("\n")
+        )
     }
 }
 
