@@ -18,7 +18,8 @@ use ebb_net::{headers, respond};
 use http::header::{CONNECTION, HeaderName, HeaderValue, LOCATION, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -52,6 +53,8 @@ pub struct Held {
 pub struct Proxy {
     door: Door,
     routes: Arc<Routes>,
+    /// Whether the table has been filled once. Until then it knows nothing, which is not the same as 404.
+    loaded: watch::Receiver<bool>,
     metrics: Metrics,
     open: TaskTracker,
     leaving: AtomicBool,
@@ -65,11 +68,18 @@ enum Decision {
 }
 
 impl Proxy {
-    /// A proxy for the requests that come in by `door`.
-    pub fn new(door: Door, routes: Arc<Routes>, metrics: Metrics) -> Self {
+    /// A proxy for the requests that come in by `door`. Hosts that `routes` does not have are looked up again when
+    /// `loaded` turns true: a container that was killed gets requests before it is ready.
+    pub fn new(
+        door: Door,
+        routes: Arc<Routes>,
+        loaded: watch::Receiver<bool>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             door,
             routes,
+            loaded,
             metrics,
             open: TaskTracker::new(),
             leaving: AtomicBool::new(false),
@@ -117,7 +127,19 @@ impl Proxy {
             return observation.of(respond::empty(StatusCode::METHOD_NOT_ALLOWED));
         }
         let random: u64 = rand::random();
-        match self.decide(&mut request, peer, random as u32) {
+        let mut decision = self.decide(&mut request, peer, random as u32);
+        if matches!(decision, Decision::NotFound) && !*self.loaded.borrow() {
+            let mut loaded = self.loaded.clone();
+            if !matches!(
+                timeout(HOLD, loaded.wait_for(|loaded| *loaded)).await,
+                Ok(Ok(_))
+            ) {
+                let text = "the routing table is not loaded yet";
+                return observation.of(respond::error(StatusCode::SERVICE_UNAVAILABLE, text));
+            }
+            decision = self.decide(&mut request, peer, random as u32);
+        }
+        match decision {
             Decision::Forward(target) => {
                 let random = (random >> 32) as u32;
                 self.forward(request, peer, &target, random, observation)

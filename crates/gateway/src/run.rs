@@ -127,7 +127,8 @@ pub fn start(
         ledger.clone(),
     );
     let readiness = Readiness::new(leaving.clone());
-    let loaded = readiness.waits_for("the routing table");
+    let ready = readiness.waits_for("the routing table");
+    let (load, loaded) = watch::channel(false);
     supervisor.spawn("programmer", {
         let (objects, stop) = (objects.clone(), stop.clone());
         async move {
@@ -137,7 +138,11 @@ pub fn start(
             }
             let inbox = Inbox::default();
             objects.report_to(&inbox);
-            programmer.run(inbox, || loaded.set(true), stop).await;
+            let tell = || {
+                load.send_replace(true);
+                ready.set(true);
+            };
+            programmer.run(inbox, tell, stop).await;
             Ok(())
         }
     });
@@ -161,8 +166,15 @@ pub fn start(
     };
     judge.start(supervisor, leadership, &leaving, queue_metrics);
 
-    let public = Arc::new(Proxy::new(Door::Public, routes.clone(), metrics.clone()));
-    let private = Arc::new(Proxy::new(Door::Private, routes, metrics));
+    let proxy = |door| {
+        Arc::new(Proxy::new(
+            door,
+            routes.clone(),
+            loaded.clone(),
+            metrics.clone(),
+        ))
+    };
+    let (public, private) = (proxy(Door::Public), proxy(Door::Private));
     let Listeners {
         http,
         https,

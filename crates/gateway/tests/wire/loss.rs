@@ -3,13 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use ebb_core::routing::table::Door;
+use ebb_gateway::metrics::Metrics;
+use ebb_gateway::proxy::Proxy;
+use ebb_net::server::{Limits, Server};
 use futures::{SinkExt as _, StreamExt as _};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::toy::Toy;
 use crate::world::{Http1, World, name, read, rule, split, to};
@@ -128,6 +135,26 @@ async fn an_answer_is_never_asked_for_twice() {
         client.get("a.example.com", "/fails-first").await.0,
         StatusCode::OK
     );
+}
+
+#[tokio::test]
+async fn before_the_table_is_loaded_nobody_is_told_404() {
+    let (loaded, known) = watch::channel(false);
+    let proxy = Proxy::new(Door::Public, Arc::default(), known, Metrics::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(Arc::new(proxy), &Limits::default());
+    tokio::spawn(server.run(listener, std::future::pending()));
+    let mut client = Http1::to(address).await;
+    let mut asked = std::pin::pin!(client.get("a.example.com", "/"));
+    // Long enough for an answer, if there were one.
+    assert!(
+        timeout(Duration::from_millis(100), &mut asked)
+            .await
+            .is_err()
+    );
+    loaded.send_replace(true);
+    assert_eq!(asked.await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
