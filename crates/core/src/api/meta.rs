@@ -94,7 +94,7 @@ macro_rules! object {
             #[serde(default)]
             pub metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
             /// What is wanted.
-            #[serde(default)]
+            #[serde(default, deserialize_with = "super::wire::null_is_empty")]
             pub spec: $spec,
             $(
                 /// What was seen; absent until a controller wrote it.

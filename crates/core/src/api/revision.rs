@@ -28,8 +28,12 @@ conditions! {
 #[serde(rename_all = "camelCase", default)]
 pub struct RevisionTemplate {
     /// Labels and annotations for the Revision, and its name where the user chose one.
+    ///
+    /// The API server writes `null` here when a server-side apply takes the last member away.
+    #[serde(deserialize_with = "null_is_empty")]
     pub metadata: ObjectMeta,
     /// The spec of the Revision.
+    #[serde(deserialize_with = "null_is_empty")]
     pub spec: RevisionSpec,
 }
 
@@ -174,5 +178,17 @@ fn quantities_to_text(value: &mut Value) {
 fn number_to_text(value: &mut Value) {
     if let Value::Number(number) = value {
         *value = Value::String(number.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_template_that_is_null_is_empty() {
+        let read = |text| serde_json::from_str::<RevisionTemplate>(text).unwrap();
+        assert_eq!(read(r#"{"metadata": null}"#), RevisionTemplate::default());
+        assert_eq!(read(r#"{"spec": null}"#), RevisionTemplate::default());
     }
 }
