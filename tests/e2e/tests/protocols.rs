@@ -5,7 +5,7 @@ use bytes::Bytes;
 use ebb_e2e::service::host;
 use ebb_e2e::{Ksvc, Stage, play};
 use futures::{SinkExt as _, StreamExt as _};
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
 use kube::api::DynamicObject;
@@ -60,7 +60,7 @@ async fn an_h2c_stream_goes_both_ways_and_ends_with_trailers() {
         let request = Request::post(format!("http://{host}/stream"))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
-            .body(body.boxed())?;
+            .body(BodyExt::boxed(body))?;
         let mut connection = stage.cluster.gateway.connect_h2().await?;
         let answer = connection.send(request).await?;
         ensure!(answer.status() == 200, "{}", answer.status());

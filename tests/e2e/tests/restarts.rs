@@ -14,7 +14,7 @@ use ebb_e2e::service::{host, revision};
 use ebb_e2e::wait::eventually;
 use ebb_e2e::{Ksvc, Stage, play};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 
 /// 20 requests a second.

@@ -30,10 +30,14 @@ const DEAD_WITHIN: Duration = Duration::from_secs(20);
 /// What the first process does before it becomes the reaper.
 ///
 /// Directories that processes write to whatever their configuration says are covered, so that nothing lands on the
-/// machine. So are the kernel's settings that the kubelet would change for all of it: it sees the values it wants.
+/// machine. So is the list of name servers: none of the machine's can be reached from inside, and a pull of an image
+/// that is not there would fail only after ten seconds. So are the kernel's settings that the kubelet would change for all of it: it sees the values it wants.
 const FIRST_STEPS: &str = r#"
 hostname node
+resolver=$1
+shift
 mount -t tmpfs tmpfs /run
+if [ -e /etc/resolv.conf ]; then mount --bind "$resolver" /etc/resolv.conf; fi
 mkdir -p /run/netns /run/lock /run/covers
 mount -t tmpfs tmpfs /var/log
 for covered; do mount -t tmpfs tmpfs "$covered"; done
@@ -73,6 +77,7 @@ impl Sandbox {
             ])
             .args(["--mount-proc", "--propagation", "private", "--"])
             .args(["/bin/sh", "-ec", FIRST_STEPS, "first"])
+            .arg(layout.path("resolv.conf"))
             .args(COVERED)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
