@@ -295,16 +295,20 @@ impl Writer {
 /// Whether the API server takes nothing new because the namespace is being deleted.
 fn is_namespace_ending(error: &Error) -> bool {
     let (Error::Transient(cause) | Error::Permanent(cause) | Error::Conflict(cause)) = error;
-    let Some(kube::Error::Api(status)) = cause
-        .downcast_ref::<apply::Error>()
-        .map(apply::Error::cause)
-    else {
-        return false;
-    };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes
-        .into_iter()
-        .any(|cause| cause.reason == "NamespaceTerminating")
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(cause.as_ref());
+    while let Some(error) = cause {
+        if let Some(kube::Error::Api(status)) = error
+            .downcast_ref::<apply::Error>()
+            .map(apply::Error::cause)
+        {
+            let causes = status.details.iter().flat_map(|details| &details.causes);
+            return causes
+                .into_iter()
+                .any(|cause| cause.reason == "NamespaceTerminating");
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The first error of several writes that ran beside each other.
