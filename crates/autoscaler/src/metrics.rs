@@ -11,6 +11,7 @@ use ebb_process::metrics::{Registry, SECONDS};
 use ebb_runtime::{Cache, Key};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -205,6 +206,31 @@ impl Scrapes {
     /// Notes one scrape.
     pub fn observe(&self, labels: &ScrapeLabels, took: std::time::Duration) {
         self.0.get_or_create(labels).observe(took.as_secs_f64());
+    }
+}
+
+/// What set a scale that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// How often scales were written, by reason. Cheap to clone; `Default` gives unregistered ones.
+#[derive(Clone, Debug, Default)]
+pub struct Scalings(Family<ReasonLabel, Counter>);
+
+impl Scalings {
+    /// Registers `ebb_autoscaler_scalings_total`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let scalings = Self::default();
+        let help = "Scales that were written, by what set them";
+        registry.register("ebb_autoscaler_scalings", help, scalings.0.clone());
+        scalings
+    }
+
+    /// Notes one write. `reason` is one of the labels of `scale::Why` and `kpa::Why`.
+    pub fn count(&self, reason: &'static str) {
+        self.0.get_or_create(&ReasonLabel { reason }).inc();
     }
 }
 

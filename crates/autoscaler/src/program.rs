@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::{Collector, PodIndex, Scraper};
 use crate::intake::Intake;
-use crate::metrics::{Revisions, Scrapes};
+use crate::metrics::{Revisions, Scalings, Scrapes};
 use crate::ownership::{BUCKET_PREFIX, Ownership, bucket_name};
 use crate::peers::{self, Peer};
 use crate::reconcile::{self, Metrics, PodAutoscalers};
@@ -175,6 +175,7 @@ pub async fn start(
             probe: ActivatorProbe::new(client.clone(), &settings.cluster_domain),
             applier: Applier::new(client.clone(), reconcile::POD_AUTOSCALER),
             status,
+            scalings: Scalings::register(&mut registry),
             events,
         },
         &autoscalers,

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::{Collector, PodIndex, Scraper};
 use crate::intake::Intake;
-use crate::metrics::Scrapes;
+use crate::metrics::{Scalings, Scrapes};
 use crate::ownership::{Ownership, bucket_name};
 use crate::reconcile::PodAutoscalers;
 use crate::scale_target::{Deployment, ScaleTargets};
@@ -276,6 +276,7 @@ impl Bench {
             probe: ActivatorProbe::new(client.clone(), "cluster.local"),
             applier: Applier::new(client.clone(), crate::reconcile::POD_AUTOSCALER),
             status: StatusWriter::new(client),
+            scalings: Scalings::default(),
             events: Recorder::silent(),
         };
         Self {

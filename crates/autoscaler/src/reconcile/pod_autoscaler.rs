@@ -15,7 +15,7 @@ use ebb_core::config;
 use ebb_core::plan::pass;
 use ebb_core::scale::kpa::{self, ActivatorPath, Bounds, Findings, Mode, Outcome};
 use ebb_core::scale::kpa::{Situation, ZeroRules};
-use ebb_core::scale::{self, BurstCapacity};
+use ebb_core::scale::{self, BurstCapacity, Load};
 use ebb_process::log::Chain;
 use ebb_runtime::apply::Applier;
 use ebb_runtime::config::Live;
@@ -27,6 +27,7 @@ use jiff::Timestamp;
 
 use crate::activator_probe::ActivatorProbe;
 use crate::collector::PodIndex;
+use crate::metrics::Scalings;
 use crate::ownership::Ownership;
 use crate::scale_target::ScaleTargets;
 use crate::scaler::{Scaler, View};
@@ -66,7 +67,9 @@ pub struct PodAutoscalers {
     pub applier: Applier,
     /// Writes their status.
     pub status: StatusWriter,
-    /// Tells users what went wrong.
+    /// Counts what it writes.
+    pub scalings: Scalings,
+    /// Tells users why their revisions scale, and what went wrong.
     pub events: Recorder,
 }
 
@@ -295,6 +298,12 @@ impl PodAutoscalers {
         let target = &autoscaler.spec.scale_target_ref;
         let written = self.targets.write(&key.namespace, target, replicas).await;
         written.map_err(Error::transient)?;
+        self.scalings.count(reason);
+        self.events.normal(
+            autoscaler,
+            "Scaled",
+            explain(before.replicas, replicas, reason, view),
+        );
         if let (0, Some(woken)) = (before.replicas, view.woken) {
             tracing::info!(
                 "knative.dev/key" = %key,
@@ -307,6 +316,20 @@ impl PodAutoscalers {
         }
         Ok(())
     }
+}
+
+/// What `kubectl describe` shows: the numbers that a reader needs to agree.
+fn explain(from: u32, to: u32, reason: &str, view: &View) -> String {
+    let Load { stable, panic } = view.load;
+    let unit = match view.rules.metric {
+        scale::Metric::Concurrency => "requests in flight",
+        scale::Metric::Rps => "requests per second",
+    };
+    let target = view.rules.target;
+    format!(
+        "Scaled from {from} to {to} ({reason}): {stable:.1} {unit} over the stable window, \
+         {panic:.1} over the panic window, {target:.1} wanted for each pod"
+    )
 }
 
 /// The name of the private Service, once there is one.

@@ -158,3 +158,16 @@ async fn a_target_that_is_gone_is_no_failure() {
     assert_eq!(action, Action::After(MISSING_TARGET));
     assert!(bench.api.take_writes().is_empty());
 }
+
+#[tokio::test]
+async fn a_scaling_is_explained_in_numbers() {
+    let bench = Bench::new(&World::at_zero());
+    bench.intake.accept(frame(1.0), Timestamp::now());
+    let autoscaler = bench.reconciler.autoscalers.by_key(&key()).unwrap();
+    let view = bench.scaler.ensure(&autoscaler, Timestamp::now());
+    assert_eq!(
+        explain(0, 1, view.why, &view),
+        "Scaled from 0 to 1 (stable_load): 1.0 requests in flight over the stable window, \
+         1.0 over the panic window, 70.0 wanted for each pod"
+    );
+}
