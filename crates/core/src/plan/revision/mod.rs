@@ -16,6 +16,7 @@ mod queue_proxy;
 pub mod readiness;
 mod resources;
 mod status;
+mod unique;
 mod volumes;
 
 use std::collections::BTreeSet;

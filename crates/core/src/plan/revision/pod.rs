@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::meta::{self, Map};
 use super::readiness::{self, MissingPort};
-use super::{Input, queue_proxy, volumes};
+use super::{Input, queue_proxy, unique, volumes};
 use crate::api::revision::RevisionStatus;
 use crate::names::{labels, ports};
 
@@ -62,6 +62,7 @@ pub(super) fn spec(input: &Input<'_>, status: &RevisionStatus) -> Result<PodSpec
     if pod.affinity.is_none() && input.config.deployment.default_affinity_type.spreads() {
         pod.affinity = Some(spread(input.name()));
     }
+    unique::resolve(&mut pod);
     Ok(pod)
 }
 
