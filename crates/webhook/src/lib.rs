@@ -15,6 +15,7 @@ mod admit;
 mod certificate;
 mod keep;
 mod metrics;
+mod rotation;
 mod server;
 pub mod settings;
 mod tls;

@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 use kube::Client;
 
-use crate::certificate;
+use crate::rotation;
 
 /// One of the three webhooks; the configuration has the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Reconcile for Configurations {
         }
         let secret = self.secrets.by_key(&self.secret);
         // Without an authority there is nothing to complete yet; the Secret's change brings us back.
-        let Some(authority) = secret.as_deref().and_then(certificate::authority) else {
+        let Some(authorities) = secret.as_deref().and_then(rotation::authorities) else {
             return Ok(Action::Done);
         };
         if self.hook == Hook::Defaulting {
@@ -147,7 +147,7 @@ impl Reconcile for Configurations {
                 return Ok(Action::Done);
             };
             let wanted = self
-                .complete_mutating(&live, authority)
+                .complete_mutating(&live, &authorities)
                 .map_err(Error::permanent)?;
             if wanted != *live {
                 request::replace(&self.client, &wanted).await?;
@@ -158,7 +158,7 @@ impl Reconcile for Configurations {
                 return Ok(Action::Done);
             };
             let wanted = self
-                .complete_validating(&live, authority)
+                .complete_validating(&live, &authorities)
                 .map_err(Error::permanent)?;
             if wanted != *live {
                 request::replace(&self.client, &wanted).await?;
@@ -173,7 +173,7 @@ impl Configurations {
     fn complete_mutating(
         &self,
         live: &MutatingWebhookConfiguration,
-        authority: &ByteString,
+        authorities: &ByteString,
     ) -> Result<MutatingWebhookConfiguration, NoService> {
         let mut wanted = live.clone();
         self.own(&mut wanted.metadata);
@@ -187,7 +187,7 @@ impl Configurations {
             webhook.rules = Some(self.hook.rules());
             webhook.reinvocation_policy = Some("IfNeeded".to_owned());
             exclude_marked_namespaces(&mut webhook.namespace_selector);
-            self.point(&mut webhook.client_config, authority)?;
+            self.point(&mut webhook.client_config, authorities)?;
         }
         Ok(wanted)
     }
@@ -195,7 +195,7 @@ impl Configurations {
     fn complete_validating(
         &self,
         live: &ValidatingWebhookConfiguration,
-        authority: &ByteString,
+        authorities: &ByteString,
     ) -> Result<ValidatingWebhookConfiguration, NoService> {
         let mut wanted = live.clone();
         self.own(&mut wanted.metadata);
@@ -210,7 +210,7 @@ impl Configurations {
             if self.hook == Hook::Validation {
                 exclude_marked_namespaces(&mut webhook.namespace_selector);
             }
-            self.point(&mut webhook.client_config, authority)?;
+            self.point(&mut webhook.client_config, authorities)?;
         }
         Ok(wanted)
     }
@@ -219,11 +219,11 @@ impl Configurations {
     fn point(
         &self,
         client: &mut WebhookClientConfig,
-        authority: &ByteString,
+        authorities: &ByteString,
     ) -> Result<(), NoService> {
         let service = client.service.as_mut().ok_or(NoService(self.hook.name()))?;
         service.path = Some(self.hook.path().to_owned());
-        client.ca_bundle = Some(authority.clone());
+        client.ca_bundle = Some(authorities.clone());
         Ok(())
     }
 
@@ -232,6 +232,29 @@ impl Configurations {
             meta.owner_references = Some(vec![owner.clone()]);
         }
     }
+}
+
+/// What the entries of a configuration trust that have the hook's name; empty when it is not there.
+pub(super) fn bundles(
+    hook: Hook,
+    mutating: &Cache<MutatingWebhookConfiguration>,
+    validating: &Cache<ValidatingWebhookConfiguration>,
+) -> Vec<Option<ByteString>> {
+    let (key, name) = (hook.key(), hook.name());
+    if hook == Hook::Defaulting {
+        let live = mutating.by_key(&key);
+        let webhooks = live.iter().flat_map(|live| live.webhooks.iter().flatten());
+        return webhooks
+            .filter(|w| w.name == name)
+            .map(|w| w.client_config.ca_bundle.clone())
+            .collect();
+    }
+    let live = validating.by_key(&key);
+    let webhooks = live.iter().flat_map(|live| live.webhooks.iter().flatten());
+    webhooks
+        .filter(|w| w.name == name)
+        .map(|w| w.client_config.ca_bundle.clone())
+        .collect()
 }
 
 /// Namespaces with the mark are not seen. What others select by stays, unless it has our domain in

@@ -4,7 +4,7 @@
 //! Secret webhook-certs ──watch──► every replica shows its certificate
 //!         │  ▲
 //!         │  └── certificate: the leader makes a new one in time
-//!         └────► configurations: the leaders write its authority, rules, path and selector
+//!         └────► configurations: the leaders write its authorities, rules, path and selector
 //! ```
 
 mod certificate;
@@ -61,15 +61,6 @@ pub(crate) async fn start(
     show_latest(&secrets, shown);
 
     let host_names = pem::host_names(&settings.name, namespace, &settings.cluster_domain());
-    let certificate = Controller::new(
-        "webhook-certificates",
-        Certificate {
-            client: client.clone(),
-            secrets: secrets.clone(),
-            host_names,
-        },
-        &secrets,
-    );
     let mutating: Cache<MutatingWebhookConfiguration> = Cache::start(
         supervisor,
         Api::all(client.clone()),
@@ -81,11 +72,27 @@ pub(crate) async fn start(
     let validating: Cache<ValidatingWebhookConfiguration> =
         Cache::start(supervisor, Api::all(client.clone()), Options::default());
 
+    let secret = Key::new(namespace, SECRET);
+    let (on_mutating, on_validating) = (secret.clone(), secret.clone());
+    let certificate = Controller::new(
+        "webhook-certificates",
+        Certificate {
+            client: client.clone(),
+            secrets: secrets.clone(),
+            mutating: mutating.clone(),
+            validating: validating.clone(),
+            host_names,
+            waiting: std::sync::Mutex::default(),
+        },
+        &secrets,
+    )
+    .watch(&mutating, move |_| [on_mutating.clone()])
+    .watch(&validating, move |_| [on_validating.clone()]);
     let configurations = |hook: Hook| Configurations {
         hook,
         client: client.clone(),
         secrets: secrets.clone(),
-        secret: Key::new(namespace, SECRET),
+        secret: secret.clone(),
         mutating: mutating.clone(),
         validating: validating.clone(),
         owner: owner.clone(),
