@@ -12,6 +12,7 @@
 //! from an activator's first stat to the write of `/scale` waits for a tick.
 
 pub mod activator_probe;
+pub mod caches;
 pub mod collector;
 pub mod intake;
 pub mod metrics;

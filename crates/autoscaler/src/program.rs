@@ -2,31 +2,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ebb_core::config::{self, Settings as _};
-use ebb_core::names::labels;
-use ebb_core::scale::Pod;
+use ebb_core::config::{self, LeaderElection, Settings as _};
 use ebb_process::metrics::{Exposition, Registry};
-use ebb_process::{Supervisor, log};
+use ebb_process::{Stop, Supervisor, log};
 use ebb_runtime::apply::Applier;
-use ebb_runtime::cache::Options;
-use ebb_runtime::config::ConfigMaps;
+use ebb_runtime::config::{ConfigMaps, Live};
 use ebb_runtime::events::Recorder;
-use ebb_runtime::lease::{Elector, Timing};
+use ebb_runtime::lease::{Elector, Leadership, Timing};
 use ebb_runtime::reconcile::Controller;
 use ebb_runtime::status::StatusWriter;
-use ebb_runtime::{Cache, Key, admin, logging};
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Api, Client};
-use tokio::sync::{mpsc, watch};
+use ebb_runtime::{admin, logging};
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use crate::activator_probe::ActivatorProbe;
-use crate::collector::{Collector, PodIndex, Scraper};
+use crate::caches::Caches;
+use crate::collector::{self, Collector, PodIndex, Scraper};
 use crate::intake::Intake;
 use crate::metrics::{Revisions, Scalings, Scrapes};
-use crate::ownership::{BUCKET_PREFIX, Ownership, bucket_name};
+use crate::ownership::{Ownership, bucket_name};
 use crate::peers::{self, Peer};
 use crate::reconcile::{self, Metrics, PodAutoscalers};
-use crate::scale_target::{Deployment, ScaleTargets};
+use crate::scale_target::ScaleTargets;
 use crate::scaler::Scaler;
 use crate::settings::Settings;
 use crate::stats_server;
@@ -56,212 +54,253 @@ pub async fn start(
     settings: &Settings,
     log: log::Handle,
 ) -> Result<(), Error> {
-    let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let stats = admin::bind(SocketAddr::new(any, settings.stats_port)).await?;
-    let metrics_port = admin::bind(SocketAddr::new(any, settings.metrics_port)).await?;
-    let profiling = admin::bind(SocketAddr::new(any, settings.profiling_port)).await?;
+    let listeners = Listeners::bind(settings).await?;
     let mut registry = Registry::default();
-    let namespace = settings.system_namespace.as_str();
-
     let events = Recorder::start(supervisor, client.clone(), reconcile::POD_AUTOSCALER);
-    let config_metrics = ebb_runtime::config::Metrics::register(&mut registry);
-    let maps = ConfigMaps::start(
-        supervisor,
-        client.clone(),
-        namespace,
-        events.clone(),
-        config_metrics,
-    )
-    .await;
-    logging::follow(
-        supervisor,
-        &maps,
-        &settings.config_logging,
-        "autoscaler",
-        log,
-    )?;
-    let config = maps.require(config::Autoscaler::NAME, config::Autoscaler::parse)?;
-    let deployment = maps.require(config::Deployment::NAME, config::Deployment::parse)?;
-    let election = maps.or_default(
-        &settings.config_leader_election,
-        config::LeaderElection::parse,
-    )?;
+    let configs =
+        Configs::start(supervisor, &client, settings, &events, &mut registry, log).await?;
+    let caches = Caches::start(supervisor, &client, &settings.system_namespace);
+    let stop = supervisor.stop();
 
-    let children = Options {
-        keep_manager: Some(reconcile::POD_AUTOSCALER),
-        ..Options::default()
-    };
-    let of_revisions = Options {
-        labels: Some(labels::REVISION_UID),
-        ..Options::default()
-    };
-    let autoscalers = Cache::start(supervisor, Api::all(client.clone()), Options::default());
-    let services = Cache::start(supervisor, Api::all(client.clone()), children);
-    let metric_objects = Cache::start(supervisor, Api::all(client.clone()), children);
-    let pod_objects: Cache<Pod> = Cache::start(supervisor, Api::all(client.clone()), of_revisions);
-    let deployments: Cache<Deployment> =
-        Cache::start(supervisor, Api::all(client.clone()), of_revisions);
-    let leases: Cache<Lease> = Cache::start(
-        supervisor,
-        Api::namespaced(client.clone(), namespace),
-        Options::default(),
-    );
-    let pods = PodIndex::new(&pod_objects);
-    let targets = ScaleTargets::new(client.clone(), deployments.clone());
-
+    let pods = PodIndex::new(&caches.pods);
+    let targets = ScaleTargets::new(client.clone(), caches.deployments.clone());
     let scrapes = Scrapes::register(&mut registry);
-    let collector = Collector::new(metric_objects.clone(), Scraper::new(pods.clone()), scrapes);
+    let collector = Collector::new(caches.metrics.clone(), Scraper::new(pods.clone()), scrapes);
     let scaler = Scaler::new(
         collector.clone(),
         pods.clone(),
-        autoscalers.clone(),
+        caches.autoscalers.clone(),
         targets.clone(),
-        config.clone(),
+        configs.autoscaler.clone(),
     );
     registry.register_collector(Box::new(Revisions {
         scaler: scaler.clone(),
-        autoscalers: autoscalers.clone(),
+        autoscalers: caches.autoscalers.clone(),
         pods: pods.clone(),
     }));
 
-    let election = election.get();
-    let timing = Timing {
-        lease: election.lease_duration,
-        renew: election.renew_deadline,
-        retry: election.retry_period,
-    };
-    let mut electors = Vec::new();
-    let mut buckets = Vec::new();
-    let given_up = given_up(&leases);
-    for bucket in 0..election.buckets {
-        let name = bucket_name(bucket, election.buckets);
-        let identity = settings.identity();
-        let (elector, leadership) =
-            Elector::new(client.clone(), namespace, &name, &identity, timing);
-        electors.push(elector.look_on(given_up.clone()));
-        buckets.push((name, leadership));
-    }
-    let names: Vec<String> = buckets.iter().map(|(name, _)| name.clone()).collect();
-    let (ownership, leadership) = Ownership::new(buckets);
-
+    let election = Election::new(&client, settings, &configs.election.get(), &caches);
+    let ownership = election.ownership.clone();
     let status = StatusWriter::new(client.clone());
     let work_queues = ebb_runtime::reconcile::Metrics::register(&mut registry);
-    let metric_controller = Controller::new(
-        reconcile::METRIC,
-        Metrics {
-            metrics: metric_objects.clone(),
-            ownership: ownership.clone(),
-            collector: collector.clone(),
-            status: status.clone(),
-            events: events.named(reconcile::METRIC),
-        },
-        &metric_objects,
-    )
-    .sweep_on(ownership.subscribe())
-    .metrics(work_queues.clone());
-    collector.report_to(metric_controller.queue());
-    let autoscaler_controller = Controller::new(
-        reconcile::POD_AUTOSCALER,
-        PodAutoscalers {
-            autoscalers: autoscalers.clone(),
-            services: services.clone(),
-            metrics: metric_objects.clone(),
-            pods,
-            targets,
-            config: config.clone(),
-            deployment: deployment.clone(),
-            ownership: ownership.clone(),
-            scaler: scaler.clone(),
-            probe: ActivatorProbe::new(client.clone(), &settings.cluster_domain),
-            applier: Applier::new(client.clone(), reconcile::POD_AUTOSCALER),
-            status,
-            scalings: Scalings::register(&mut registry),
-            events,
-        },
-        &autoscalers,
-    )
-    .watch(&services, reconcile::owner)
-    .watch(&metric_objects, reconcile::owner)
-    .watch(&pod_objects, crate::collector::revision)
-    .sweep_on(config.subscribe())
-    .sweep_on(deployment.subscribe())
-    .sweep_on(ownership.subscribe())
-    .concurrency(CONCURRENCY)
-    .metrics(work_queues);
-    scaler.report_to(autoscaler_controller.queue());
-
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        names.iter().map(|_| mpsc::channel(peers::QUEUE)).unzip();
-    let intake = Intake::new(
-        ownership.clone(),
-        collector.clone(),
-        scaler.clone(),
-        senders,
-    );
-
-    autoscalers.ready().await;
-    services.ready().await;
-    metric_objects.ready().await;
-    pod_objects.ready().await;
-    deployments.ready().await;
-    leases.ready().await;
-
-    let stop = supervisor.stop();
-    for elector in electors {
-        supervisor.spawn("lease", elector.run(stop.clone()));
-    }
-    for (bucket, queue) in names.into_iter().zip(receivers) {
-        let peer = Peer {
-            bucket,
-            namespace: namespace.to_owned(),
-            leases: leases.clone(),
-            port: settings.stats_port,
-        };
-        let run = peer.run(queue, ownership.clone(), intake.clone(), stop.clone());
-        supervisor.spawn("peer", run);
-    }
-    let (forgetful_collector, forgetful_scaler) = (collector.clone(), scaler.clone());
-    let forget = move |ownership: &Ownership| {
-        forgetful_collector.retain(|key| ownership.owns(key));
-        forgetful_scaler.retain(|key| ownership.owns(key));
+    let metrics = Metrics {
+        metrics: caches.metrics.clone(),
+        ownership: ownership.clone(),
+        collector: collector.clone(),
+        status: status.clone(),
+        events: events.named(reconcile::METRIC),
     };
-    supervisor.spawn("ownership", ownership.clone().run(forget, stop.clone()));
+    let metrics = Controller::new(reconcile::METRIC, metrics, &caches.metrics)
+        .sweep_on(ownership.subscribe())
+        .metrics(work_queues.clone());
+    collector.report_to(metrics.queue());
+    let autoscalers = PodAutoscalers {
+        autoscalers: caches.autoscalers.clone(),
+        services: caches.services.clone(),
+        metrics: caches.metrics.clone(),
+        pods,
+        targets,
+        config: configs.autoscaler.clone(),
+        deployment: configs.deployment.clone(),
+        ownership: ownership.clone(),
+        scaler: scaler.clone(),
+        probe: ActivatorProbe::new(client.clone(), &settings.cluster_domain),
+        applier: Applier::new(client, reconcile::POD_AUTOSCALER),
+        status,
+        scalings: Scalings::register(&mut registry),
+        events,
+    };
+    let autoscalers = Controller::new(reconcile::POD_AUTOSCALER, autoscalers, &caches.autoscalers)
+        .watch(&caches.services, reconcile::owner)
+        .watch(&caches.metrics, reconcile::owner)
+        .watch(&caches.pods, collector::revision)
+        .sweep_on(configs.autoscaler.subscribe())
+        .sweep_on(configs.deployment.subscribe())
+        .sweep_on(ownership.subscribe())
+        .concurrency(CONCURRENCY)
+        .metrics(work_queues);
+    scaler.report_to(autoscalers.queue());
+
+    caches.ready().await;
+    let leadership = election.leadership.clone();
+    let intake = election.run(supervisor, settings, &caches, &collector, &scaler);
     supervisor.spawn(
         reconcile::POD_AUTOSCALER,
-        autoscaler_controller.run(leadership.clone(), stop.clone()),
+        autoscalers.run(leadership.clone(), stop.clone()),
     );
-    supervisor.spawn(
-        reconcile::METRIC,
-        metric_controller.run(leadership, stop.clone()),
-    );
+    supervisor.spawn(reconcile::METRIC, metrics.run(leadership, stop.clone()));
     supervisor.spawn("scrapes", collector.run(stop.clone()));
     supervisor.spawn("decisions", scaler.run(stop.clone()));
-    let exposition = admin::metrics(Exposition::new(registry));
-    supervisor.spawn(
-        "metrics",
-        admin::serve(metrics_port, exposition, stop.clone()),
-    );
-    supervisor.spawn(
-        "profiling",
-        admin::serve(profiling, admin::profiling(), stop.clone()),
-    );
-    supervisor.spawn("stats", stats_server::run(stats, ownership, intake, stop));
+    listeners.serve(supervisor, registry, ownership, intake, stop);
     Ok(())
 }
 
-/// A number that grows whenever a bucket's Lease has no holder any more: the replica that leads when
-/// another one is replaced should be there for the next request from zero, not ten seconds later.
-fn given_up(leases: &Cache<Lease>) -> watch::Receiver<u64> {
-    let (version, receiver) = watch::channel(0);
-    leases.observe(move |change| {
-        let lease = change.latest();
-        let is_bucket = Key::of(&**lease).name.starts_with(BUCKET_PREFIX);
-        let holder = change
-            .after()
-            .and_then(|lease| lease.spec.as_ref()?.holder_identity.as_ref());
-        if is_bucket && holder.is_none_or(String::is_empty) {
-            version.send_modify(|version| *version += 1);
+/// The ports of the process, bound before anything else has begun.
+struct Listeners {
+    stats: TcpListener,
+    metrics: TcpListener,
+    profiling: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> std::io::Result<Self> {
+        let any = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+        Ok(Self {
+            stats: admin::bind(any(settings.stats_port)).await?,
+            metrics: admin::bind(any(settings.metrics_port)).await?,
+            profiling: admin::bind(any(settings.profiling_port)).await?,
+        })
+    }
+
+    fn serve(
+        self,
+        supervisor: &Supervisor,
+        registry: Registry,
+        ownership: Ownership,
+        intake: Intake,
+        stop: Stop,
+    ) {
+        let metrics = admin::metrics(Exposition::new(registry));
+        supervisor.spawn("metrics", admin::serve(self.metrics, metrics, stop.clone()));
+        let profiling = admin::profiling();
+        supervisor.spawn(
+            "profiling",
+            admin::serve(self.profiling, profiling, stop.clone()),
+        );
+        supervisor.spawn(
+            "stats",
+            stats_server::run(self.stats, ownership, intake, stop),
+        );
+    }
+}
+
+/// The ConfigMaps that the process reads.
+struct Configs {
+    autoscaler: Live<config::Autoscaler>,
+    deployment: Live<config::Deployment>,
+    election: Live<LeaderElection>,
+}
+
+impl Configs {
+    async fn start(
+        supervisor: &Supervisor,
+        client: &Client,
+        settings: &Settings,
+        events: &Recorder,
+        registry: &mut Registry,
+        log: log::Handle,
+    ) -> Result<Self, ebb_runtime::config::Error> {
+        let namespace = &settings.system_namespace;
+        let metrics = ebb_runtime::config::Metrics::register(registry);
+        let maps = ConfigMaps::start(
+            supervisor,
+            client.clone(),
+            namespace,
+            events.clone(),
+            metrics,
+        )
+        .await;
+        logging::follow(
+            supervisor,
+            &maps,
+            &settings.config_logging,
+            "autoscaler",
+            log,
+        )?;
+        Ok(Self {
+            autoscaler: maps.require(config::Autoscaler::NAME, config::Autoscaler::parse)?,
+            deployment: maps.require(config::Deployment::NAME, config::Deployment::parse)?,
+            election: maps.or_default(&settings.config_leader_election, LeaderElection::parse)?,
+        })
+    }
+}
+
+/// The elections for all buckets.
+struct Election {
+    names: Vec<String>,
+    electors: Vec<Elector>,
+    ownership: Ownership,
+    /// Lasts while any bucket is ours.
+    leadership: Leadership,
+}
+
+impl Election {
+    fn new(client: &Client, settings: &Settings, config: &LeaderElection, caches: &Caches) -> Self {
+        let timing = Timing {
+            lease: config.lease_duration,
+            renew: config.renew_deadline,
+            retry: config.retry_period,
+        };
+        let identity = settings.identity();
+        let given_up = caches.given_up_buckets();
+        let names: Vec<String> = (0..config.buckets)
+            .map(|bucket| bucket_name(bucket, config.buckets))
+            .collect();
+        let campaign = |name: &String| {
+            let (elector, leadership) = Elector::new(
+                client.clone(),
+                &settings.system_namespace,
+                name,
+                &identity,
+                timing,
+            );
+            (
+                elector.look_on(given_up.clone()),
+                (name.clone(), leadership),
+            )
+        };
+        let (electors, buckets) = names.iter().map(campaign).unzip();
+        let (ownership, leadership) = Ownership::new(buckets);
+        Self {
+            names,
+            electors,
+            ownership,
+            leadership,
         }
-    });
-    receiver
+    }
+
+    /// Campaigns, forgets what is lost, and forwards what belongs to others. Returns where stats
+    /// come in.
+    fn run(
+        self,
+        supervisor: &Supervisor,
+        settings: &Settings,
+        caches: &Caches,
+        collector: &Collector,
+        scaler: &Scaler,
+    ) -> Intake {
+        let stop = supervisor.stop();
+        let ownership = self.ownership;
+        for elector in self.electors {
+            supervisor.spawn("lease", elector.run(stop.clone()));
+        }
+        let (senders, receivers): (Vec<_>, Vec<_>) = self
+            .names
+            .iter()
+            .map(|_| mpsc::channel(peers::QUEUE))
+            .unzip();
+        let intake = Intake::new(
+            ownership.clone(),
+            collector.clone(),
+            scaler.clone(),
+            senders,
+        );
+        for (bucket, queue) in self.names.into_iter().zip(receivers) {
+            let peer = Peer {
+                bucket,
+                namespace: settings.system_namespace.clone(),
+                leases: caches.leases.clone(),
+                port: settings.stats_port,
+            };
+            let run = peer.run(queue, ownership.clone(), intake.clone(), stop.clone());
+            supervisor.spawn("peer", run);
+        }
+        let (collector, scaler) = (collector.clone(), scaler.clone());
+        let forget = move |ownership: &Ownership| {
+            collector.retain(|key| ownership.owns(key));
+            scaler.retain(|key| ownership.owns(key));
+        };
+        supervisor.spawn("ownership", ownership.run(forget, stop));
+        intake
+    }
 }
