@@ -24,8 +24,8 @@ use hyper::upgrade::OnUpgrade;
 
 use crate::body::Body;
 use crate::client::{Error, Failure, Lease, Protocol, Upstream};
-use crate::expect::RequestBody;
 use crate::headers;
+use crate::request_body::RequestBody;
 use crate::respond;
 use crate::server::Peer;
 use crate::timeout::Clock;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::dial::{Backoff, dial};
 use super::{Error, Failure};
 use crate::body::Body;
-use crate::expect::RequestBody;
+use crate::request_body::RequestBody;
 
 /// What is spoken to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
