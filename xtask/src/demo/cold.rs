@@ -12,6 +12,7 @@ use super::load::percentile;
 use super::phases::{self, Phases};
 use super::scale::{SERVICE, latest_revision};
 use super::stage::{self, NAMESPACE, Stage};
+use crate::progress::Step;
 
 const ROUNDS: usize = 5;
 
@@ -51,18 +52,17 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings> {
     let revision = latest_revision(&service.data)?;
 
     println!(
-        "   {:>8}  {:>9}  {:>8}  {:>7}  {:>9}  {:>6}  {:>6}",
-        "activator", "decision", "pod made", "address", "probed", "answer", ""
+        "   answer  bare pod    of the answer: activator  decision  pod made  address  probed  (ms since the request)"
     );
-    let mut cold_starts = Vec::new();
-    for _ in 0..ROUNDS {
-        until_zero(stage).await?;
-        cold_starts.push(cold_start(stage, &host, &revision).await?);
-    }
-
-    let mut floors = Vec::new();
+    let (mut cold_starts, mut floors) = (Vec::new(), Vec::new());
     for number in 0..ROUNDS {
-        floors.push(floor::bare_pod(&stage.client, &stage.autoscale, number).await?);
+        until_zero(stage).await?;
+        let phases = cold_start(stage, &host, &revision).await?;
+        // Side by side, so that whatever else the machine does hits both.
+        let floor = floor::bare_pod(&stage.client, &stage.autoscale, number).await?;
+        println!("{}", line(&phases, milliseconds(floor)));
+        cold_starts.push(phases);
+        floors.push(floor);
     }
     let findings = Findings {
         cold_median_ms: median(cold_starts.iter().map(|phases| phases.answered)),
@@ -121,26 +121,25 @@ async fn cold_start(stage: &Stage, host: &str, revision: &str) -> Result<Phases>
             life => break life,
         }
     };
-    let phases = phases::of(&stage.client, revision, sent, took, life.as_ref()).await;
-    println!("{}", line(&phases));
-    Ok(phases)
+    Ok(phases::of(&stage.client, revision, sent, took, life.as_ref()).await)
 }
 
-fn line(phases: &Phases) -> String {
+fn line(phases: &Phases, floor_ms: f64) -> String {
     let at =
         |milestone: Option<f64>| milestone.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
     format!(
-        "   {:>9}  {:>8}  {:>8}  {:>7}  {:>9}  {:>6.0}  ms after the request",
+        "   {:>6.0}  {floor_ms:>8.0}  {:>25}  {:>8}  {:>8}  {:>7}  {:>6}",
+        phases.answered,
         at(phases.activator),
         at(phases.decision),
         at(phases.pod_created),
         at(phases.pod_addressed),
         at(phases.probed),
-        phases.answered
     )
 }
 
 async fn until_zero(stage: &Stage) -> Result<()> {
+    let step = Step::begin("back to zero pods");
     let deadline = Instant::now() + ZERO_WITHIN;
     while stage.pods.all(SERVICE) > 0 {
         if Instant::now() > deadline {
@@ -153,6 +152,7 @@ async fn until_zero(stage: &Stage) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    step.done();
     Ok(())
 }
 

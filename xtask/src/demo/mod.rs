@@ -78,7 +78,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         *error = anyhow::anyhow!("{error:#}\nlogs of all parts: {}", logs.display());
     }
     if args.keep {
-        explain(&target, cluster.as_ref()).await?;
+        explain(&target, cluster.as_ref(), &args.name).await?;
     } else if let (Some(cluster), false) = (&cluster, was_up) {
         cluster.down().await?;
     } else {
@@ -141,20 +141,25 @@ fn reference(images: &[Packed], name: &str) -> String {
 }
 
 /// How to go on with what was left in place.
-async fn explain(target: &Target, cluster: Option<&Cluster>) -> Result<()> {
+async fn explain(target: &Target, cluster: Option<&Cluster>, name: &Name) -> Result<()> {
+    let gateway = stage::gateway_address(&target.client).await?;
     println!(
-        "\neverything is left in place, namespace {}",
+        "\neverything is left in place, in namespace {}",
         stage::NAMESPACE
     );
     if let Some(cluster) = cluster {
         println!("  export KUBECONFIG={}", cluster.kubeconfig.display());
     }
-    let gateway = stage::gateway_address(&target.client).await?;
     println!(
         "  curl -H 'Host: hello.{}.{DOMAIN}' http://{gateway}/",
         stage::NAMESPACE
     );
-    println!("  cargo xtask cluster kubectl -- get ksvc,pods -A");
-    println!("  cargo xtask cluster down");
+    if cluster.is_some() {
+        println!(
+            "  cargo xtask cluster --name {name} kubectl -- -n {} get ksvc,pods",
+            stage::NAMESPACE
+        );
+        println!("  cargo xtask cluster --name {name} down");
+    }
     Ok(())
 }
