@@ -1,7 +1,7 @@
 //! What a reconciler will do, as a value.
 //!
 //! Each module here is one reconciler's `plan`: a plain function from what was seen (`Seen`), the configuration and
-//! the time to a [`Plan`]-like value that lists every object to write, every object to delete, the status and the
+//! the time to a value that lists every object to write, every object to delete, the status and the
 //! events. It leaves no choices to the program that carries it out, does no I/O, and does not fail on what users
 //! wrote: a bad spec becomes a condition. The one kind of failure a plan knows is "try again later, and say why"
 //! (`failure`), which the specification asks for where somebody else's object is in the way.
