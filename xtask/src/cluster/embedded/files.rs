@@ -116,9 +116,11 @@ fn kubelet(layout: &Layout) -> String {
 }
 
 /// Names of Services and pods. Answers are cached for a second only, since tests make and delete Services quickly.
+///
+/// Only the cluster's own zones are served: any other name is refused at once, instead of never being answered.
 fn names(layout: &Layout) -> String {
     format!(
-        ".:53 {{
+        "cluster.local:53 in-addr.arpa:53 {{
   bind {node}
   errors
   kubernetes cluster.local in-addr.arpa {{

@@ -30,8 +30,9 @@ const DEAD_WITHIN: Duration = Duration::from_secs(20);
 /// What the first process does before it becomes the reaper.
 ///
 /// Directories that processes write to whatever their configuration says are covered, so that nothing lands on the
-/// machine. So is the list of name servers: none of the machine's can be reached from inside, and a pull of an image
-/// that is not there would fail only after ten seconds. So are the kernel's settings that the kubelet would change for all of it: it sees the values it wants.
+/// machine. So are the kernel's settings that the kubelet would change for all of it: it sees the values it wants.
+/// And so is the list of name servers: none of the machine's can be reached from inside, and a pull of an image that
+/// is not there would fail only after ten seconds.
 const FIRST_STEPS: &str = r#"
 hostname node
 resolver=$1
