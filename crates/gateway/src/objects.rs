@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ebb_core::api::ingress::Ingress;
+use ebb_core::names::labels::SLICE_SERVICE_NAME;
 use ebb_process::Supervisor;
 use ebb_runtime::cache::{Index, Object, Options};
 use ebb_runtime::{Cache, Key};
@@ -13,8 +14,6 @@ use kube::{Api, Client, ResourceExt as _};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Label of an EndpointSlice that names its Service.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// The only Secrets that hold certificates for servers.
 const TLS_SECRETS: &str = "type=kubernetes.io/tls";
 
@@ -145,7 +144,7 @@ impl Objects {
 
 /// The Service that a slice belongs to.
 pub fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let name = slice.labels().get(SERVICE_NAME)?;
+    let name = slice.labels().get(SLICE_SERVICE_NAME)?;
     Some(Key::new(slice.namespace().unwrap_or_default(), name))
 }
 

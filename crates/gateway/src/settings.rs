@@ -2,6 +2,8 @@
 
 use std::num::ParseIntError;
 
+use ebb_core::names::SYSTEM_NAMESPACE;
+
 /// The Service of the public listeners, and the one of the private listener. Serving programs placeholder Services
 /// with these names, so they are the same in every installation.
 pub const PUBLIC_SERVICE: &str = "ebb-gateway";
@@ -68,7 +70,7 @@ impl Settings {
             pod_name: get("POD_NAME").unwrap_or_else(|| "gateway".to_owned()),
             pod_uid: get("POD_UID"),
             system_namespace: get("SYSTEM_NAMESPACE")
-                .unwrap_or_else(|| "knative-serving".to_owned()),
+                .unwrap_or_else(|| SYSTEM_NAMESPACE.to_owned()),
             cluster_domain: get("CLUSTER_DOMAIN"),
             config_logging: get("CONFIG_LOGGING_NAME")
                 .unwrap_or_else(|| "config-logging".to_owned()),

@@ -10,12 +10,10 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::host::{ANY_HOST, HostMap, normalize};
 use super::split::Splits;
+use crate::names::headers::HASH_OVERRIDE;
 
 /// Carries the version of an Ingress to its backends when a prober asks for it (ingress.md 5).
 pub static NETWORK_HASH: HeaderName = HeaderName::from_static("k-network-hash");
-
-/// The value of [`NETWORK_HASH`] that asks for the hash to be filled in.
-const OVERRIDE: &[u8] = b"override";
 
 /// Which side of the gateway a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,7 +133,7 @@ impl<B> Table<B> {
         let asks = request
             .headers
             .get(&NETWORK_HASH)
-            .is_some_and(|value| value.as_bytes() == OVERRIDE);
+            .is_some_and(|value| value == HASH_OVERRIDE);
         Verdict::Forward(Forward {
             target,
             hash: asks.then_some(&host.hash),

@@ -194,6 +194,14 @@ fn a_prober_learns_the_hash_and_any_other_value_passes() {
 }
 
 #[test]
+fn the_header_of_the_hash_is_the_one_that_probers_know() {
+    assert_eq!(
+        NETWORK_HASH.as_str(),
+        crate::names::headers::HASH.to_ascii_lowercase()
+    );
+}
+
+#[test]
 fn redirected_hosts_are_redirected_unless_private_or_secure_or_challenged() {
     let rules = json!([
         { "hosts": ["a"], "http": { "paths": [{ "splits": to("s") }] } },
