@@ -105,8 +105,7 @@ impl Handler for Activator {
             revision: Arc::clone(&revision),
         };
         let clock = Clock::start(&revision.limits);
-        let original_host =
-            headers::host(&request).and_then(|host| HeaderValue::from_str(host).ok());
+        let original_host = original_host(&request);
         let mut outbound = Outbound::new(request, peer);
         rewrite(outbound.headers_mut(), original_host);
         let head = clock
@@ -185,6 +184,12 @@ fn not_found(name: &str) -> Response<Body<Visit>> {
     let message =
         format!("Error getting active endpoint: revision.serving.knative.dev {name:?} not found");
     respond::error(StatusCode::NOT_FOUND, &message)
+}
+
+/// The host that the client asked for. HTTP/1.1 has it as a header, which costs nothing to share.
+fn original_host(request: &Request<Incoming>) -> Option<HeaderValue> {
+    let header = request.headers().get(http::header::HOST).cloned();
+    header.or_else(|| HeaderValue::from_str(headers::host(request)?).ok())
 }
 
 /// The head as the queue-proxy wants it.

@@ -4,7 +4,7 @@
 //! connection; only revisions at zero wait, since nobody else starts their pods.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ebb_process::Stop;
@@ -20,8 +20,9 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::metrics::LinkMetrics;
 
-/// Name of the autoscaler's Service, and the port of its stats server.
+/// Name of the autoscaler's Service, and of the port of its stats server, which is 8080 in all installations known.
 const SERVICE: &str = "autoscaler";
+const PORT_NAME: &str = "http";
 const PORT: u16 = 8080;
 /// Connecting and shaking hands.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -101,6 +102,8 @@ impl Link {
                     tracing::info!(autoscaler = %self.host, "connected to the autoscaler");
                     self.metrics.connected();
                     delay = RETRY_FIRST;
+                    // What was reported during the handshake is old by now.
+                    while self.frames.try_recv().is_ok() {}
                     connected();
                     let error = self.talk(socket).await;
                     self.metrics.lost();
@@ -128,7 +131,7 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<WebSocketStream<TcpStream>, Error> {
-        let address = SocketAddr::new(self.address().ok_or(Error::NoAddress)?, PORT);
+        let address = self.address().ok_or(Error::NoAddress)?;
         let connect = async {
             let stream = TcpStream::connect(address)
                 .await
@@ -146,9 +149,14 @@ impl Link {
             .unwrap_or(Err(Error::TimedOut))
     }
 
-    fn address(&self) -> Option<IpAddr> {
+    fn address(&self) -> Option<SocketAddr> {
         let service = self.services.get(&self.namespace, SERVICE)?;
-        service.spec.as_ref()?.cluster_ip.as_ref()?.parse().ok()
+        let spec = service.spec.as_ref()?;
+        let ip = spec.cluster_ip.as_ref()?.parse().ok()?;
+        let mut ports = spec.ports.iter().flatten();
+        let stats = ports.find(|port| port.name.as_deref() == Some(PORT_NAME));
+        let port = stats.and_then(|port| port.port.try_into().ok());
+        Some(SocketAddr::new(ip, port.unwrap_or(PORT)))
     }
 
     /// Sends frames until the connection ends and tells why it did.
@@ -179,4 +187,76 @@ impl Link {
 
 fn broken(error: tungstenite::Error) -> Error {
     Error::WebSocket(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+    use tokio::io::{AsyncRead, AsyncWrite};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    /// The next connection to the autoscaler.
+    async fn accept(autoscaler: &TcpListener) -> WebSocketStream<TcpStream> {
+        let (stream, _) = autoscaler.accept().await.unwrap();
+        accept_async(stream).await.unwrap()
+    }
+
+    async fn frame<S>(socket: &mut WebSocketStream<S>) -> Vec<u8>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            if let Message::Binary(bytes) = socket.next().await.unwrap().unwrap() {
+                return bytes.to_vec();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_made_anew_and_old_reports_are_not_sent_late() {
+        let autoscaler = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = autoscaler.local_addr().unwrap().port();
+        let service = json!({
+            "metadata": {"name": "autoscaler", "namespace": "ns"},
+            "spec": {"clusterIP": "127.0.0.1", "ports": [{"name": "http", "port": port}]},
+        });
+        let services = Cache::of([serde_json::from_value(service).unwrap()]);
+        let (frames, outgoing) = mpsc::channel(8);
+        let link = Link::new(
+            services,
+            "ns",
+            "cluster.local",
+            outgoing,
+            LinkMetrics::default(),
+        );
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(link.run(Stop::new(), move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }));
+
+        let mut first = accept(&autoscaler).await;
+        frames.send(b"one".to_vec()).await.unwrap();
+        assert_eq!(frame(&mut first).await, b"one");
+        first.close(None).await.unwrap();
+        drop(first);
+        let mut second = autoscaler.accept().await.unwrap().0;
+        // The link is in the middle of its handshake and cannot send.
+        frames.send(b"late".to_vec()).await.unwrap();
+        let mut second = accept_async(&mut second).await.unwrap();
+        while connections.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        frames.send(b"two".to_vec()).await.unwrap();
+        assert_eq!(frame(&mut second).await, b"two");
+        tasks.shutdown().await;
+    }
 }

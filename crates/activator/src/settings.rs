@@ -82,12 +82,12 @@ impl Settings {
             pod_name: required("POD_NAME")?,
             pod_ip,
             system_namespace: required("SYSTEM_NAMESPACE")?,
-            idle_connections: number(&get, "MAX_IDLE_PROXY_CONNS_PER_HOST", IDLE_CONNECTIONS)?,
+            idle_connections: number(get, "MAX_IDLE_PROXY_CONNS_PER_HOST", IDLE_CONNECTIONS)?,
             probe_timeout: time("PROBE_TIMEOUT", PROBE_TIMEOUT)?,
             probe_frequency: time("PROBE_FREQUENCY", PROBE_FREQUENCY)?,
             config_logging: get("CONFIG_LOGGING_NAME").unwrap_or_else(|| "config-logging".into()),
-            metrics_port: number(&get, "METRICS_PROMETHEUS_PORT", ports::METRICS)?,
-            profiling_port: number(&get, "PROFILING_PORT", ports::PROFILING)?,
+            metrics_port: number(get, "METRICS_PROMETHEUS_PORT", ports::METRICS)?,
+            profiling_port: number(get, "PROFILING_PORT", ports::PROFILING)?,
             cluster_domain: get("CLUSTER_DOMAIN"),
         })
     }

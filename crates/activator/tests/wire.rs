@@ -543,3 +543,38 @@ async fn a_process_that_has_just_started_holds_what_it_does_not_know_yet() {
     assert_eq!(world.get().await.0, 200);
     world.end().await;
 }
+
+#[tokio::test]
+async fn activators_share_pods_that_take_few_requests() {
+    let mut world = World::start(1).await;
+    let apps: Vec<_> = (0..4).map(|_| Arc::new(App::default())).collect();
+    for app in &apps {
+        world.add_pod(app).await;
+    }
+    // The public Service points at us and at another activator, which is the second in the order of addresses.
+    let public = json!({
+        "metadata": {
+            "name": "rev", "namespace": "ns", "resourceVersion": "1",
+            "labels": {
+                "networking.internal.knative.dev/serverlessservice": "rev",
+                "networking.internal.knative.dev/serviceType": "Public",
+            },
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8012}],
+        "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": ["127.0.0.2"]}],
+    });
+    world
+        .caches
+        .slices
+        .insert(serde_json::from_value(public).unwrap());
+    let throttle = Arc::clone(&world.revisions.get("ns", "rev").unwrap().throttle);
+    until("our share", || throttle.pods().len() == 2).await;
+    let ours: Vec<_> = throttle
+        .pods()
+        .iter()
+        .map(|pod| pod.address().ip().to_string())
+        .collect();
+    assert_eq!(ours, ["127.0.1.1", "127.0.1.2"]);
+    world.end().await;
+}
