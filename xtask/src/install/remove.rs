@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PropagationPolicy,
 };
@@ -16,12 +17,14 @@ use serde_json::json;
 use super::api_of;
 use super::apply::is_missing;
 use super::kinds::resource;
-use crate::manifests::{self, Object, Settings};
+use crate::manifests::{self, NAMESPACE, Object, Settings};
 
 /// How long the controllers get to finish with users' objects before finalizers are taken off by force.
 const CONTROLLERS_MAY_TAKE: Duration = Duration::from_secs(20);
 /// How long the API server may take to remove what was deleted.
 const GONE_WITHIN: Duration = Duration::from_secs(120);
+/// How long our programs get to end. Requests that take longer are cut off: there is nothing left to route them.
+const POD_GRACE_SECONDS: u32 = 5;
 const POLL_EVERY: Duration = Duration::from_millis(250);
 
 /// Removes everything that `install` applied, and every object of our kinds in any namespace.
@@ -43,19 +46,53 @@ pub(crate) async fn remove(client: &Client) -> Result<()> {
     }
 
     eprintln!("removing {} objects", others.len());
-    // Backwards: the namespace, which comes first, goes last.
-    for object in others.iter().rev().filter(|object| !is_instance(object)) {
+    let others: Vec<_> = others
+        .into_iter()
+        .filter(|object| !is_instance(object))
+        .collect();
+    let (namespaces, inside): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|object| object.kind() == "Namespace");
+    // Backwards: the programs go before what they need.
+    for object in inside.iter().rev() {
         delete(client, object).await?;
     }
-    for object in definitions
-        .iter()
-        .chain(&others)
-        .filter(|object| !is_instance(object))
-    {
+    remove_pods(client).await?;
+    for namespace in &namespaces {
+        delete(client, namespace).await?;
+    }
+    for object in definitions.iter().chain(&inside).chain(&namespaces) {
         wait_until_gone(client, object).await?;
     }
     eprintln!("nothing of Ebb is left");
     Ok(())
+}
+
+/// Removes what is left of our pods. The namespace goes only after them: if it finds pods that may take ten minutes to
+/// end, as those in the path of requests may, its controller looks again after half of that time.
+async fn remove_pods(client: &Client) -> Result<()> {
+    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE);
+    let soon = DeleteParams::default().grace_period(POD_GRACE_SECONDS);
+    let everything = ListParams::default();
+    let deadline = Instant::now() + GONE_WITHIN;
+    loop {
+        pods.delete_collection(&soon, &everything)
+            .await
+            .context("cannot delete our pods")?;
+        if pods
+            .list_metadata(&everything)
+            .await
+            .context("cannot list our pods")?
+            .items
+            .is_empty()
+        {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("pods of ours do not end; see `kubectl -n {NAMESPACE} get pods`");
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
 }
 
 /// Whether `object` is of one of our own kinds: it goes with its definition.
