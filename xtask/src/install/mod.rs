@@ -18,6 +18,7 @@ use kube::Client;
 use crate::cluster::Name;
 use crate::images::{self, Packed, Profile};
 use crate::manifests::{self, Settings};
+use crate::progress::Step;
 
 pub(crate) use diagnose::why_not_ready;
 pub(crate) use kinds::api_of;
@@ -101,15 +102,20 @@ pub(crate) fn settings(images: &[Packed], domain: &str) -> Settings {
 pub(crate) async fn install(client: &Client, settings: &Settings) -> Result<()> {
     let begun = Instant::now();
     let definitions = manifests::crds();
-    eprintln!("applying {} custom resource definitions", definitions.len());
+    let step = Step::begin(format!(
+        "apply {} custom resource definitions",
+        definitions.len()
+    ));
     apply::all(client, &definitions).await?;
     ready::definitions(client, &definitions).await?;
+    step.done();
 
     // Left over from an earlier installation whose webhook does not answer, it would refuse our own ConfigMaps.
     apply::delete_config_webhook(client).await?;
     let objects = manifests::objects(settings);
-    eprintln!("applying {} objects", objects.len());
+    let step = Step::begin(format!("apply {} objects", objects.len()));
     apply::all(client, &objects).await?;
+    step.done();
 
     ready::deployments(client, &objects, READY_WITHIN).await?;
     ready::admission(client, READY_WITHIN).await?;

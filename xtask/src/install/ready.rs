@@ -12,11 +12,10 @@ use serde_json::json;
 use super::kinds::resource;
 use super::{told, why_not_ready};
 use crate::manifests::{NAMESPACE, Object};
+use crate::progress::Step;
 
 /// How often the cluster is asked.
 const POLL_EVERY: Duration = Duration::from_millis(250);
-/// How often a wait that goes on is mentioned.
-const REPORT_EVERY: Duration = Duration::from_secs(2);
 /// How long the API server may take to serve a new kind.
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -68,7 +67,7 @@ pub(super) async fn deployments(
         .map(Object::name)
         .collect();
     let begun = Instant::now();
-    let mut report_at = begun + REPORT_EVERY;
+    let step = Step::begin("wait for the programs");
     loop {
         let mut still = Vec::new();
         for name in waiting {
@@ -82,6 +81,7 @@ pub(super) async fn deployments(
         }
         waiting = still;
         if waiting.is_empty() {
+            step.done();
             return Ok(());
         }
         if begun.elapsed() > limit {
@@ -92,14 +92,7 @@ pub(super) async fn deployments(
                 why_not_ready(client, NAMESPACE, &waiting).await
             );
         }
-        if Instant::now() > report_at {
-            eprintln!(
-                "  {:>3} s: waiting for {}",
-                begun.elapsed().as_secs(),
-                waiting.join(", ")
-            );
-            report_at += REPORT_EVERY;
-        }
+        step.note(waiting.join(", "));
         tokio::time::sleep(POLL_EVERY).await;
     }
 }

@@ -18,6 +18,7 @@ use super::api_of;
 use super::apply::is_missing;
 use super::kinds::resource;
 use crate::manifests::{self, NAMESPACE, Object, Settings};
+use crate::progress::Step;
 
 /// How long the controllers get to finish with users' objects before finalizers are taken off by force.
 const CONTROLLERS_MAY_TAKE: Duration = Duration::from_secs(20);
@@ -33,19 +34,21 @@ pub(crate) async fn remove(client: &Client) -> Result<()> {
     let (webhooks, others): (Vec<_>, Vec<_>) = objects
         .into_iter()
         .partition(|object| object.kind().ends_with("WebhookConfiguration"));
-    eprintln!("removing {} webhook configurations", webhooks.len());
+    let step = Step::begin("remove webhook configurations");
     for webhook in &webhooks {
         delete(client, webhook).await?;
     }
+    step.done();
 
     let definitions = manifests::crds();
-    eprintln!("removing all objects of {} kinds", definitions.len());
-    remove_instances(client, &definitions).await?;
+    let step = Step::begin(format!("remove all objects of {} kinds", definitions.len()));
+    remove_instances(client, &definitions, &step).await?;
     for definition in &definitions {
         delete(client, definition).await?;
     }
+    step.done();
 
-    eprintln!("removing {} objects", others.len());
+    let step = Step::begin("remove the programs and what they need");
     let others: Vec<_> = others
         .into_iter()
         .filter(|object| !is_instance(object))
@@ -64,7 +67,7 @@ pub(crate) async fn remove(client: &Client) -> Result<()> {
     for object in definitions.iter().chain(&inside).chain(&namespaces) {
         wait_until_gone(client, object).await?;
     }
-    eprintln!("nothing of Ebb is left");
+    step.done_with("nothing of Ebb is left");
     Ok(())
 }
 
@@ -138,7 +141,7 @@ async fn wait_until_gone(client: &Client, object: &Object) -> Result<()> {
 }
 
 /// Deletes every object of the defined kinds and frees those whose finalizers nobody removes.
-async fn remove_instances(client: &Client, definitions: &[Object]) -> Result<()> {
+async fn remove_instances(client: &Client, definitions: &[Object], step: &Step) -> Result<()> {
     let kinds: Vec<ApiResource> = definitions.iter().map(defined_resource).collect();
     let patience = Instant::now() + CONTROLLERS_MAY_TAKE;
     loop {
@@ -156,6 +159,7 @@ async fn remove_instances(client: &Client, definitions: &[Object]) -> Result<()>
         if left == 0 {
             return Ok(());
         }
+        step.note(format!("{left} left"));
         if Instant::now() > patience + GONE_WITHIN {
             bail!("{left} objects of our kinds do not go away");
         }
