@@ -84,13 +84,15 @@ fn draw_panel<'a>(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 16))
         .margin(8)
-        .x_label_area_size(24)
+        .x_label_area_size(38)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..end, 0.0..top * 1.1)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .x_desc("seconds")
+        .x_label_formatter(&|value| format!("{value:.0}"))
+        .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
     for (name, colour, points) in lines {
         let colour = *colour;
