@@ -244,6 +244,9 @@ mod tests {
         }));
 
         let mut first = accept(&autoscaler).await;
+        while connections.load(Ordering::SeqCst) < 1 {
+            tokio::task::yield_now().await;
+        }
         frames.send(b"one".to_vec()).await.unwrap();
         assert_eq!(frame(&mut first).await, b"one");
         first.close(None).await.unwrap();
