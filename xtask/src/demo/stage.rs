@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -12,12 +13,16 @@ use serde_json::{Value, json};
 
 use super::http::Gateway;
 use super::pods::Pods;
+use crate::progress::Step;
 
 /// Namespace of everything that the demo makes.
 pub(super) const NAMESPACE: &str = "ebb-demo";
 
 const FIELD_MANAGER: &str = "ebb-demo";
 const POLL_EVERY: Duration = Duration::from_millis(100);
+
+/// Period of a probe that does not say, and what a time of whole seconds may be off.
+const PROBE_PERIOD: Duration = Duration::from_secs(11);
 
 /// How long a service may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -49,6 +54,7 @@ impl Stage {
             )
             .await
             .with_context(|| format!("cannot create namespace {NAMESPACE}"))?;
+        kubelets_settle(&client).await?;
         let gateway = Gateway {
             address: gateway_address(&client).await?,
         };
@@ -153,6 +159,37 @@ fn ready_condition(object: &DynamicObject) -> Value {
         .find(|condition| condition["type"] == "Ready")
         .cloned()
         .unwrap_or_default()
+}
+
+/// Waits until every kubelet is older than the usual period of a probe.
+///
+/// Up to that age it delays the first probe of each container by a random part of the period, so that a restarted kubelet
+/// does not probe everything at once. The first service on a new cluster would seem to take ten seconds to start.
+async fn kubelets_settle(client: &Client) -> Result<()> {
+    let nodes = Api::<Node>::all(client.clone())
+        .list(&ListParams::default())
+        .await
+        .context("cannot list nodes")?;
+    let youngest = nodes
+        .items
+        .into_iter()
+        .flat_map(|node| {
+            node.status
+                .and_then(|status| status.conditions)
+                .unwrap_or_default()
+        })
+        .filter(|condition| condition.type_ == "Ready")
+        .filter_map(|condition| Some(condition.last_transition_time?.0))
+        .max();
+    if let Some(ready_since) = youngest {
+        let age = Timestamp::now().duration_since(ready_since).unsigned_abs();
+        if let Some(rest) = PROBE_PERIOD.checked_sub(age) {
+            let step = Step::begin("let the new node settle");
+            tokio::time::sleep(rest).await;
+            step.done();
+        }
+    }
+    Ok(())
 }
 
 /// Removes the demo's namespace and waits until it is gone.
