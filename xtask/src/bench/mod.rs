@@ -1,6 +1,6 @@
-//! `cargo xtask bench dataplane`: what each proxy of the data plane costs.
+//! `cargo xtask bench`: what Ebb costs.
 //!
-//! The same load goes, in one run and on this machine's loopback, to the
+//! `dataplane` measures the proxies. The same load goes, in one run and on this machine's loopback, to the
 //! application alone, through the least forwarder that can be written with
 //! hyper, and through each of our proxies; all are real processes built as users
 //! get them. The least forwarder is the unit: machines differ, ratios hold.
@@ -11,8 +11,10 @@
 
 mod api;
 mod case;
+mod control_plane;
 mod load;
 mod objects;
+mod page;
 mod process;
 mod table;
 
@@ -35,6 +37,8 @@ pub(crate) struct Args {
 enum What {
     /// Compares the proxies with an application alone and with a bare forwarder
     Dataplane(Dataplane),
+    /// Creates services on the cluster of the current kubeconfig and counts what that takes
+    ControlPlane(control_plane::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,9 +63,15 @@ struct Dataplane {
     cases: Vec<Case>,
 }
 
-/// Runs the bench and prints its table.
+/// Runs a bench and prints its table.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let What::Dataplane(options) = args.what;
+    match args.what {
+        What::Dataplane(options) => data_plane(options).await,
+        What::ControlPlane(options) => control_plane::run(options).await,
+    }
+}
+
+async fn data_plane(options: Dataplane) -> Result<()> {
     let cases = match options.cases.is_empty() {
         true => Case::ALL.to_vec(),
         false => options.cases.clone(),
@@ -86,7 +96,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     }
     println!("{}", table.text());
     if options.write {
-        table.write()?;
+        page::write("dataplane", &table.text())?;
     }
     Ok(())
 }

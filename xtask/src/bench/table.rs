@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::case::{Case, Running};
 use super::load::Load;
-use crate::workspace;
 
 /// How long a process is left alone before its memory counts as idle.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -140,39 +139,5 @@ impl Table {
             .expect("text can grow");
         }
         text
-    }
-
-    /// Puts the table between its two marks in `docs/benchmarks.md`.
-    pub(super) fn write(&self) -> Result<()> {
-        let path = workspace::root().join("docs/benchmarks.md");
-        let old = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let new = between(&old, &self.text())
-            .with_context(|| format!("{} lacks the marks `{BEGIN}` and `{END}`", path.display()))?;
-        std::fs::write(&path, new).with_context(|| format!("cannot write {}", path.display()))
-    }
-}
-
-const BEGIN: &str = "<!-- bench dataplane -->";
-const END: &str = "<!-- end of bench dataplane -->";
-
-fn between(old: &str, table: &str) -> Option<String> {
-    let begin = old.find(BEGIN)? + BEGIN.len();
-    let end = begin + old[begin..].find(END)?;
-    Some(format!("{}\n{table}{}", &old[..begin], &old[end..]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_stands_between_the_marks_is_replaced() {
-        let old = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        assert_eq!(
-            between(&old, "new\n").unwrap(),
-            format!("a\n{BEGIN}\nnew\n{END}\nb\n")
-        );
-        assert_eq!(between("no marks", "new"), None);
     }
 }
