@@ -3,7 +3,9 @@
 mod bench;
 mod cluster;
 mod command;
+mod compat;
 mod demo;
+mod fuzz;
 mod images;
 mod install;
 mod interrupt;
@@ -39,10 +41,14 @@ enum Command {
     Uninstall(install::RemoveArgs),
     /// Shows the main job on a real Kubernetes: a service goes 0 → 10 → 0
     Demo(demo::Args),
+    /// Throws odd inputs at what strangers reach
+    Fuzz(fuzz::Args),
     /// Runs the tests: those of the code, and those on a real cluster
     Test(test::Args),
     /// Writes config/crd from the types
     Crds(manifests::Args),
+    /// Writes docs/compatibility.md from the code
+    Compat(compat::Args),
     /// Writes the install manifests and the chart
     Manifests(manifests::Args),
 }
@@ -67,8 +73,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Install(args) => install::run(args).await,
         Command::Uninstall(args) => install::run_remove(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Fuzz(args) => fuzz::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Crds(args) => manifests::run_crds(&args),
+        Command::Compat(args) => compat::run(&args),
         Command::Manifests(args) => manifests::run(&args),
     }
 }

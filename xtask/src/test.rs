@@ -20,7 +20,7 @@ use crate::workspace;
 /// The package of the end-to-end tests.
 const E2E: &str = "ebb-e2e";
 /// Test binaries that may share the cluster with nobody, so they come last. All others run before, together.
-const ALONE: &str = "restarts";
+const ALONE: [&str; 3] = ["admission", "corpus", "restarts"];
 /// How many end-to-end tests run at once: enough to keep two processors busy, which mostly wait.
 const AT_ONCE: &str = "4";
 
@@ -114,8 +114,9 @@ async fn install_and_test(args: &Args, cluster: Option<&Cluster>) -> Result<()> 
 
     let environment = environment(&images, cluster);
     let filter = args.filter.as_deref();
-    let (alone, together): (Vec<_>, Vec<_>) =
-        binaries()?.into_iter().partition(|name| name == ALONE);
+    let (alone, together): (Vec<_>, Vec<_>) = binaries()?
+        .into_iter()
+        .partition(|name| ALONE.contains(&name.as_str()));
     let mut failed = Vec::new();
     for (names, at_once) in [(together, AT_ONCE), (alone, "1")] {
         let mut tests = cargo();
@@ -151,6 +152,7 @@ fn environment(images: &[Packed], cluster: Option<&Cluster>) -> BTreeMap<String,
             "KUBECONFIG".to_owned(),
             cluster.kubeconfig.display().to_string(),
         );
+        environment.insert("EBB_E2E_KUBECTL".to_owned(), cluster.kubectl_line());
     }
     environment
 }
@@ -194,7 +196,9 @@ mod tests {
     #[test]
     fn the_tests_that_need_the_cluster_for_themselves_exist() {
         let binaries = binaries().unwrap();
-        assert!(binaries.iter().any(|name| name == ALONE), "{binaries:?}");
-        assert!(binaries.len() > 1);
+        for alone in ALONE {
+            assert!(binaries.iter().any(|name| name == alone), "{binaries:?}");
+        }
+        assert!(binaries.len() > ALONE.len());
     }
 }

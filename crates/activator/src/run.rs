@@ -4,6 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ebb_core::config::{Network, Observability, Settings as _};
 use ebb_core::names::{labels, ports};
 use ebb_net::drain::Drainer;
 use ebb_net::server::{Limits, Server};
@@ -26,8 +27,6 @@ use crate::prober::Pace;
 use crate::report::Reporter;
 use crate::settings::Settings;
 
-/// The oldest API server that is supported.
-const MINIMUM_SERVER: &str = "v1.34.0";
 /// How long requests are accepted after a stop was asked for: gateways need time to see that we are leaving.
 const LINGER: Duration = Duration::from_secs(45);
 /// When no request came for this long they have seen it.
@@ -81,8 +80,7 @@ pub async fn start(
         },
     };
     let director = Director::new(caches.clone(), options, metrics.clone());
-    let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
-    let domain = cluster::domain(settings.cluster_domain.as_deref(), &resolv_conf);
+    let domain = cluster::detect(settings.cluster_domain.as_deref());
     let (synced, mut known) = watch::channel(false);
     let handler = Activator {
         revisions: director.revisions(),
@@ -95,7 +93,7 @@ pub async fn start(
     serve(supervisor, listeners, handler, drainer, leaving);
     supervisor.spawn("director", director.run(stop.child(), synced));
 
-    ebb_runtime::client::wait_for_server(&client, MINIMUM_SERVER).await?;
+    ebb_runtime::client::wait_for_server(&client, &settings.kubernetes_min_version).await?;
     let namespace = settings.system_namespace.as_str();
     let services = Api::namespaced(client.clone(), namespace);
     let autoscaler = Options {
@@ -113,13 +111,16 @@ pub async fn start(
 
     let events = Recorder::start(supervisor, client.clone(), "activator");
     let maps = ConfigMaps::start(supervisor, client, namespace, events, config_metrics).await;
-    logging::follow(
+    logging::require(
         supervisor,
         &maps,
         &settings.config_logging,
         "activator",
         log,
     )?;
+    // What the process does not act upon yet must still be there and good, as upstream asks.
+    maps.require(Network::NAME, Network::parse)?;
+    maps.require(&settings.config_observability, Observability::parse)?;
 
     // The sender lives as long as its task, and that as long as the process.
     let _ = known.wait_for(|synced| *synced).await;

@@ -48,6 +48,10 @@ pub struct Settings {
     pub probe_frequency: Duration,
     /// `CONFIG_LOGGING_NAME`.
     pub config_logging: String,
+    /// `CONFIG_OBSERVABILITY_NAME`.
+    pub config_observability: String,
+    /// `KUBERNETES_MIN_VERSION`.
+    pub kubernetes_min_version: String,
     /// `METRICS_PROMETHEUS_PORT`.
     pub metrics_port: u16,
     /// `PROFILING_PORT`.
@@ -63,6 +67,7 @@ impl Settings {
     /// The first variable that is missing or has no meaning.
     pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let get = |name: &'static str| variables(name).filter(|value| !value.is_empty());
+        let or = |name, default: &str| get(name).unwrap_or_else(|| default.to_owned());
         let required = |name| get(name).ok_or(Error::Missing(name));
         let time = |name, default| match get(name) {
             None => Ok(default),
@@ -85,7 +90,9 @@ impl Settings {
             idle_connections: number(get, "MAX_IDLE_PROXY_CONNS_PER_HOST", IDLE_CONNECTIONS)?,
             probe_timeout: time("PROBE_TIMEOUT", PROBE_TIMEOUT)?,
             probe_frequency: time("PROBE_FREQUENCY", PROBE_FREQUENCY)?,
-            config_logging: get("CONFIG_LOGGING_NAME").unwrap_or_else(|| "config-logging".into()),
+            config_logging: or("CONFIG_LOGGING_NAME", "config-logging"),
+            config_observability: or("CONFIG_OBSERVABILITY_NAME", "config-observability"),
+            kubernetes_min_version: or("KUBERNETES_MIN_VERSION", "v1.34.0"),
             metrics_port: number(get, "METRICS_PROMETHEUS_PORT", ports::METRICS)?,
             profiling_port: number(get, "PROFILING_PORT", ports::PROFILING)?,
             cluster_domain: get("CLUSTER_DOMAIN"),
@@ -132,6 +139,8 @@ mod tests {
         assert_eq!(settings.idle_connections, 100);
         assert_eq!(settings.probe_timeout, Duration::from_millis(300));
         assert_eq!(settings.config_logging, "config-logging");
+        assert_eq!(settings.config_observability, "config-observability");
+        assert_eq!(settings.kubernetes_min_version, "v1.34.0");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use ebb_autoscaler::settings::{Args, Settings};
 use ebb_process::{Supervisor, log, signal};
-use ebb_runtime::{client, cluster};
+use ebb_runtime::client;
 
 /// Closing the stats connections takes up to 5 s, giving up the Leases 3 s.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -26,8 +26,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args, log: log::Handle) -> anyhow::Result<()> {
-    let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
-    let settings = Settings::read(|name| std::env::var(name).ok(), &resolv_conf)?;
+    let settings = Settings::read(|name| std::env::var(name).ok())?;
     let supervisor = Supervisor::new();
     signal::stop_on_signal(&supervisor).context("cannot listen to signals")?;
     let client = client::connect(args.kubeconfig).await?;

@@ -262,7 +262,11 @@ mod tests {
         bench.intake.accept(frame(5.0), jiff::Timestamp::now());
         let autoscalers = &bench.reconciler.autoscalers;
         let known = autoscalers.by_key(&key()).unwrap();
-        let _ = bench.scaler.ensure(&known, jiff::Timestamp::now());
+        let _ = bench.scaler.ensure(
+            &known,
+            &bench.reconciler.config.get(),
+            jiff::Timestamp::now(),
+        );
         bench.scaler.evaluate_now(&key());
         bench.scaler.settled(&key(), Some(3));
         let mut registry = Registry::default();

@@ -6,9 +6,9 @@ use ebb_core::config::{self, LeaderElection, Settings as _};
 use ebb_process::metrics::{Exposition, Registry};
 use ebb_process::{Stop, Supervisor, log};
 use ebb_runtime::apply::Applier;
-use ebb_runtime::config::{ConfigMaps, Live};
+use ebb_runtime::config::{ConfigMaps, Live, once};
 use ebb_runtime::events::Recorder;
-use ebb_runtime::lease::{Elector, Leadership, Timing};
+use ebb_runtime::lease::{BadTiming, Elector, Leadership, Timing};
 use ebb_runtime::reconcile::Controller;
 use ebb_runtime::status::StatusWriter;
 use ebb_runtime::{admin, logging};
@@ -42,6 +42,9 @@ pub enum Error {
     /// A ConfigMap is missing or bad.
     #[error(transparent)]
     Config(#[from] ebb_runtime::config::Error),
+    /// Leader election would not work.
+    #[error("the times of leader election cannot work")]
+    Timing(#[from] BadTiming),
 }
 
 /// Starts everything under `supervisor`. Returns once the caches are warm and stats are taken.
@@ -79,7 +82,7 @@ pub async fn start(
         pods: pods.clone(),
     }));
 
-    let election = Election::new(&client, settings, &configs.election.get(), &caches);
+    let election = Election::new(&client, settings, &configs.election, &caches)?;
     let ownership = election.ownership.clone();
     let status = StatusWriter::new(client.clone());
     let work_queues = ebb_runtime::reconcile::Metrics::register(&mut registry);
@@ -178,7 +181,7 @@ impl Listeners {
 struct Configs {
     autoscaler: Live<config::Autoscaler>,
     deployment: Live<config::Deployment>,
-    election: Live<LeaderElection>,
+    election: LeaderElection,
 }
 
 impl Configs {
@@ -200,17 +203,23 @@ impl Configs {
             metrics,
         )
         .await;
-        logging::follow(
+        logging::require(
             supervisor,
             &maps,
             &settings.config_logging,
             "autoscaler",
             log,
         )?;
+        // What the process does not act upon yet must still be there and good, as upstream asks.
+        maps.require(config::Network::NAME, config::Network::parse)?;
+        let name = &settings.config_observability;
+        maps.require(name, config::Observability::parse)?;
+        let name = &settings.config_leader_election;
+        let election = once(client, namespace, name, LeaderElection::parse).await?;
         Ok(Self {
             autoscaler: maps.require(config::Autoscaler::NAME, config::Autoscaler::parse)?,
             deployment: maps.require(config::Deployment::NAME, config::Deployment::parse)?,
-            election: maps.or_default(&settings.config_leader_election, LeaderElection::parse)?,
+            election,
         })
     }
 }
@@ -225,12 +234,17 @@ struct Election {
 }
 
 impl Election {
-    fn new(client: &Client, settings: &Settings, config: &LeaderElection, caches: &Caches) -> Self {
-        let timing = Timing {
-            lease: config.lease_duration,
-            renew: config.renew_deadline,
-            retry: config.retry_period,
-        };
+    fn new(
+        client: &Client,
+        settings: &Settings,
+        config: &LeaderElection,
+        caches: &Caches,
+    ) -> Result<Self, BadTiming> {
+        let timing = Timing::new(
+            config.lease_duration,
+            config.renew_deadline,
+            config.retry_period,
+        )?;
         let identity = settings.identity();
         let given_up = caches.given_up_buckets();
         let names: Vec<String> = (0..config.buckets)
@@ -251,12 +265,12 @@ impl Election {
         };
         let (electors, buckets) = names.iter().map(campaign).unzip();
         let (ownership, leadership) = Ownership::new(buckets);
-        Self {
+        Ok(Self {
             names,
             electors,
             ownership,
             leadership,
-        }
+        })
     }
 
     /// Campaigns, forgets what is lost, and forwards what belongs to others. Returns where stats

@@ -119,8 +119,13 @@ impl Scaler {
 
     /// Makes the decider of `autoscaler`, or puts its present rules in force, and shows it.
     #[must_use]
-    pub fn ensure(&self, autoscaler: &PodAutoscaler, now: Timestamp) -> View {
-        let rules = Rules::of(autoscaler, &self.0.config.get());
+    pub fn ensure(
+        &self,
+        autoscaler: &PodAutoscaler,
+        config: &config::Autoscaler,
+        now: Timestamp,
+    ) -> View {
+        let rules = Rules::of(autoscaler, config);
         let entry = self.entry(Key::of(autoscaler), autoscaler, rules, now);
         let mut entry = entry.lock();
         entry.decider.update(rules);

@@ -48,6 +48,8 @@ pub struct Settings {
     pub system_namespace: String,
     /// `CONFIG_LOGGING_NAME`.
     pub config_logging: String,
+    /// `CONFIG_OBSERVABILITY_NAME`.
+    pub config_observability: String,
     /// `CONFIG_LEADERELECTION_NAME`.
     pub config_leader_election: String,
     /// `KUBERNETES_MIN_VERSION`.
@@ -56,22 +58,19 @@ pub struct Settings {
     pub cluster_domain: String,
     /// `STATS_PORT`: stats and kubelet's probes.
     pub stats_port: u16,
-    /// `METRICS_PORT`.
+    /// `METRICS_PROMETHEUS_PORT`.
     pub metrics_port: u16,
     /// `PROFILING_PORT`.
     pub profiling_port: u16,
 }
 
 impl Settings {
-    /// Reads settings from `variables`, which gives the value of an environment variable, and from
-    /// the contents of `/etc/resolv.conf`.
+    /// Reads settings from `variables`, which gives the value of an environment variable, and the
+    /// cluster's domain also from the resolver's configuration.
     ///
     /// # Errors
     /// The first variable that is missing or has no meaning.
-    pub fn read(
-        variables: impl Fn(&str) -> Option<String>,
-        resolv_conf: &str,
-    ) -> Result<Self, Error> {
+    pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let get = |name| variables(name).filter(|value| !value.is_empty());
         let or = |name, default: &str| get(name).unwrap_or_else(|| default.to_owned());
         let required = |name| get(name).ok_or(Error::Missing(name));
@@ -94,11 +93,12 @@ impl Settings {
             pod_ip,
             system_namespace: or("SYSTEM_NAMESPACE", names::SYSTEM_NAMESPACE),
             config_logging: or("CONFIG_LOGGING_NAME", "config-logging"),
+            config_observability: or("CONFIG_OBSERVABILITY_NAME", "config-observability"),
             config_leader_election: or("CONFIG_LEADERELECTION_NAME", "config-leader-election"),
             kubernetes_min_version: or("KUBERNETES_MIN_VERSION", "v1.34.0"),
-            cluster_domain: cluster::domain(get("CLUSTER_DOMAIN").as_deref(), resolv_conf),
+            cluster_domain: cluster::detect(get("CLUSTER_DOMAIN").as_deref()),
             stats_port: port("STATS_PORT", STATS_PORT)?,
-            metrics_port: port("METRICS_PORT", ports::METRICS)?,
+            metrics_port: port("METRICS_PROMETHEUS_PORT", ports::METRICS)?,
             profiling_port: port("PROFILING_PORT", ports::PROFILING)?,
         })
     }
@@ -121,7 +121,7 @@ mod tests {
             let found = pairs.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Settings::read(find, "")
+        Settings::read(find)
     }
 
     #[test]
@@ -129,7 +129,8 @@ mod tests {
         let settings = read(&[("POD_NAME", "autoscaler-1"), ("POD_IP", "10.0.0.7")]).unwrap();
         assert_eq!(settings.identity(), "autoscaler-1_10.0.0.7");
         assert_eq!(settings.system_namespace, "knative-serving");
-        assert_eq!(settings.cluster_domain, "cluster.local");
+        assert_eq!(settings.kubernetes_min_version, "v1.34.0");
+        assert_eq!(settings.metrics_port, 9090);
     }
 
     #[test]

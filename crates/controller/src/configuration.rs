@@ -84,7 +84,7 @@ impl Reconcile for Reconciler {
             return Ok(Action::Done);
         }
         let now = Timestamp::now();
-        let complete = self.config.with_defaults(&*configuration)?;
+        let complete = self.config.snapshot().with_defaults(&*configuration)?;
         let mut plan = plan(&complete, &self.observe(key, &complete), now);
         let mut outcome = Ok(());
         if let Some(wanted) = &plan.create {

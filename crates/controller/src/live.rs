@@ -1,11 +1,10 @@
 //! The ConfigMaps that reconcilers follow, and the snapshot that one reconcile works with.
 
-use ebb_core::admission::{Context, Policy, Verb};
+use ebb_core::admission::{Context, Defaults, Policy, Verb};
 use ebb_core::config::{
     self, Autoscaler, Defaults as DefaultSettings, Deployment, Domain, Features, Gc, Logging,
     Network, Observability, Settings as _,
 };
-use ebb_core::default::Defaults;
 use ebb_core::plan::{revision, route};
 use ebb_runtime::config::{ConfigMaps, Error, Live};
 use ebb_runtime::reconcile::Error as ReconcileError;
@@ -78,6 +77,39 @@ impl Config {
         })
     }
 
+    /// The settings as they are now, for one reconcile. What changes meanwhile is for the next.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            autoscaler: self.autoscaler.get(),
+            defaults: self.defaults.get(),
+            deployment: self.deployment.get(),
+            domain: self.domain.get(),
+            features: self.features.get(),
+            logging: self.logging.get(),
+            network: self.network.get(),
+            observability: self.observability.get(),
+            system_namespace: self.system_namespace.clone(),
+            cluster_domain: self.cluster_domain.clone(),
+        }
+    }
+}
+
+/// What one reconcile works with from its first step to its last.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    autoscaler: Arc<Autoscaler>,
+    defaults: Arc<DefaultSettings>,
+    deployment: Arc<Deployment>,
+    domain: Arc<Domain>,
+    features: Arc<Features>,
+    logging: Arc<Logging>,
+    network: Arc<Network>,
+    observability: Arc<Observability>,
+    system_namespace: Arc<str>,
+    cluster_domain: Arc<str>,
+}
+
+impl Snapshot {
     /// The object with what its author left out, as admission fills it in. Admission has done so already, unless the
     /// object is older than the webhook or than a default.
     pub(crate) fn with_defaults<K: Defaults + Clone>(
@@ -85,9 +117,9 @@ impl Config {
         object: &K,
     ) -> Result<K, ReconcileError> {
         let policy = Policy {
-            autoscaler: self.autoscaler.get(),
-            defaults: self.defaults.get(),
-            features: self.features.get(),
+            autoscaler: self.autoscaler.clone(),
+            defaults: self.defaults.clone(),
+            features: self.features.clone(),
             cluster_domain: self.cluster_domain.to_string(),
         };
         let mut complete = object.clone();
@@ -105,26 +137,26 @@ impl Config {
     }
 
     /// What Revisions are planned with.
-    pub(crate) fn of_revisions<T>(&self, with: impl FnOnce(&revision::Config<'_>) -> T) -> T {
-        with(&revision::Config {
-            autoscaler: &self.autoscaler.get(),
-            defaults: &self.defaults.get(),
-            deployment: &self.deployment.get(),
-            features: &self.features.get(),
-            logging: &self.logging.get(),
-            network: &self.network.get(),
-            observability: &self.observability.get(),
+    pub(crate) fn of_revisions(&self) -> revision::Config<'_> {
+        revision::Config {
+            autoscaler: &self.autoscaler,
+            defaults: &self.defaults,
+            deployment: &self.deployment,
+            features: &self.features,
+            logging: &self.logging,
+            network: &self.network,
+            observability: &self.observability,
             system_namespace: &self.system_namespace,
-        })
+        }
     }
 
     /// What Routes are planned with.
-    pub(crate) fn of_routes<T>(&self, with: impl FnOnce(&route::Config<'_>) -> T) -> T {
-        with(&route::Config {
-            domain: &self.domain.get(),
-            features: &self.features.get(),
-            network: &self.network.get(),
+    pub(crate) fn of_routes(&self) -> route::Config<'_> {
+        route::Config {
+            domain: &self.domain,
+            features: &self.features,
+            network: &self.network,
             cluster_domain: &self.cluster_domain,
-        })
+        }
     }
 }

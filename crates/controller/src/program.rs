@@ -8,8 +8,9 @@ use ebb_process::metrics::{Exposition, Registry};
 use ebb_process::supervisor::Failure;
 use ebb_process::{Supervisor, signal};
 use ebb_runtime::admin::{self, Readiness};
-use ebb_runtime::config::{ConfigMaps, Metrics as ConfigMetrics};
+use ebb_runtime::config::{self, ConfigMaps, Metrics as ConfigMetrics};
 use ebb_runtime::events::Recorder;
+use ebb_runtime::lease::{BadTiming, Timing};
 use ebb_runtime::reconcile::Metrics;
 use ebb_runtime::{client, cluster, lease, logging};
 use kube::Client;
@@ -35,6 +36,8 @@ pub enum Error {
     Signals(#[source] std::io::Error),
     #[error(transparent)]
     Task(#[from] Failure),
+    #[error("the times of leader election cannot work")]
+    Timing(#[from] BadTiming),
 }
 
 /// Runs the controller until it is told to stop.
@@ -104,26 +107,31 @@ async fn start(
     client::wait_for_server(client, &settings.kubernetes_min_version).await?;
     let events = Recorder::start(supervisor, client.clone(), "controller");
     let namespace = settings.system_namespace.as_str();
-    let maps = ConfigMaps::start(
+    let maps = ConfigMaps::start_labelled(
         supervisor,
         client.clone(),
         namespace,
+        settings.system_resource_label.as_deref(),
         events.clone(),
         config_metrics,
     )
     .await;
-    logging::follow(
+    logging::require(
         supervisor,
         &maps,
         &settings.config_logging_name,
         "controller",
         log,
     )?;
-    // Without a resolver configuration the default domain holds.
-    let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
-    let cluster_domain = cluster::domain(settings.cluster_domain.as_deref(), &resolv_conf);
+    let cluster_domain = cluster::detect(settings.cluster_domain.as_deref());
     let config = Config::follow(&maps, settings, &cluster_domain)?;
-    let election = maps.or_default(&settings.config_leader_election_name, LeaderElection::parse)?;
+    let name = &settings.config_leader_election_name;
+    let election = config::once(client, namespace, name, LeaderElection::parse).await?;
+    let timing = Timing::new(
+        election.lease_duration,
+        election.renew_deadline,
+        election.retry_period,
+    )?;
 
     let caches = Caches::start(supervisor, client, namespace);
     caches.ready().await;
@@ -131,7 +139,8 @@ async fn start(
         supervisor,
         client,
         settings,
-        election: &election.get(),
+        election: &election,
+        timing,
         identity: lease::identity(&settings.pod_name, settings.pod_uid.as_deref()),
         events,
         metrics: queue_metrics,

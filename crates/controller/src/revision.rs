@@ -119,9 +119,8 @@ impl Reconcile for Reconciler {
             return Ok(Action::Done);
         }
         let seen = self.observe(key, &revision);
-        let plan = self
-            .config
-            .of_revisions(|config| plan(&revision, &seen, config, Timestamp::now()));
+        let config = self.config.snapshot();
+        let plan = plan(&revision, &seen, &config.of_revisions(), Timestamp::now());
         let outcome = self.write(&revision, &plan, &seen).await;
         self.writer.notes(&*revision, plan.notes);
         self.writer

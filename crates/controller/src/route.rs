@@ -9,7 +9,7 @@ use ebb_core::api::revision::Revision;
 use ebb_core::api::route::Route;
 use ebb_core::meta;
 use ebb_core::names::{child, labels};
-use ebb_core::plan::route::{Plan, Seen, host_names, plan};
+use ebb_core::plan::route::{self, Plan, Seen, host_names, plan};
 use ebb_core::traffic::Referents;
 use ebb_runtime::cache::{Cache, Object};
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
@@ -30,10 +30,15 @@ pub(crate) struct Reconciler {
 }
 
 impl Reconciler {
-    async fn observe(&self, key: &Key, route: &Route) -> Result<Seen, Error> {
+    async fn observe(
+        &self,
+        key: &Key,
+        route: &Route,
+        config: &route::Config<'_>,
+    ) -> Result<Seen, Error> {
         let namespace = key.namespace.as_str();
         let mut services: BTreeMap<String, Arc<KubeService>> = BTreeMap::new();
-        let names = self.config.of_routes(|config| host_names(route, config));
+        let names = host_names(route, config);
         let named = names
             .iter()
             .filter_map(|name| self.caches.kube_services.get(namespace, name));
@@ -194,12 +199,12 @@ impl Reconcile for Reconciler {
         if route.metadata.deletion_timestamp.is_some() {
             return Ok(Action::Done);
         }
-        let complete = self.config.with_defaults(&*route)?;
-        let seen = self.observe(key, &complete).await?;
+        let settings = self.config.snapshot();
+        let config = settings.of_routes();
+        let complete = settings.with_defaults(&*route)?;
+        let seen = self.observe(key, &complete, &config).await?;
         let now = Timestamp::now();
-        let plan = self
-            .config
-            .of_routes(|config| plan(&complete, &seen, config, now));
+        let plan = plan(&complete, &seen, &config, now);
         let outcome = self.write(&route, &plan, &seen).await;
         self.writer.notes(&*route, plan.notes);
         let wake = plan.wake;

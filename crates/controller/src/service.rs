@@ -67,7 +67,7 @@ impl Reconcile for Reconciler {
         if service.metadata.deletion_timestamp.is_some() {
             return Ok(Action::Done);
         }
-        let complete = self.config.with_defaults(&*service)?;
+        let complete = self.config.snapshot().with_defaults(&*service)?;
         let seen = self.observe(key, &complete);
         let plan = plan(&complete, &seen, Timestamp::now());
         let outcome = self.write(&service, &plan, &seen).await;

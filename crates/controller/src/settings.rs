@@ -28,6 +28,9 @@ pub struct Settings {
     /// DNS domain of the cluster; read from the resolver's configuration when not given.
     #[arg(long, env = "CLUSTER_DOMAIN")]
     pub cluster_domain: Option<String>,
+    /// Key of a label that ConfigMaps must carry to be read.
+    #[arg(long, env = "SYSTEM_RESOURCE_LABEL")]
+    pub system_resource_label: Option<String>,
     /// Oldest API server to work with.
     #[arg(long, env = "KUBERNETES_MIN_VERSION", default_value = "v1.34.0")]
     pub kubernetes_min_version: String,

@@ -26,6 +26,7 @@ pub(crate) struct Wiring<'a> {
     pub(crate) client: &'a Client,
     pub(crate) settings: &'a Settings,
     pub(crate) election: &'a LeaderElection,
+    pub(crate) timing: Timing,
     pub(crate) identity: String,
     pub(crate) events: Recorder,
     pub(crate) metrics: Metrics,
@@ -276,16 +277,16 @@ impl Wiring<'_> {
 
     /// Starts a reconciler: in each bucket a controller under a Lease of its own.
     fn run<R: Reconcile>(&self, queue: &str, make: fn(&Self, Slot) -> Controller<R>) {
-        let timing = Timing {
-            lease: self.election.lease_duration,
-            renew: self.election.renew_deadline,
-            retry: self.election.retry_period,
-        };
         let namespace = &self.settings.system_namespace;
         let names = bucket::leases(queue, self.election);
         for (index, name) in names.iter().enumerate() {
-            let (elector, leadership) =
-                Elector::new(self.client.clone(), namespace, name, &self.identity, timing);
+            let (elector, leadership) = Elector::new(
+                self.client.clone(),
+                namespace,
+                name,
+                &self.identity,
+                self.timing,
+            );
             self.supervisor
                 .spawn("lease", elector.run(self.supervisor.stop()));
             let controller = make(

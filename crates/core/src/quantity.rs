@@ -3,9 +3,17 @@
 //! A value is kept in billionths, the finest step that Kubernetes keeps; what is finer is rounded
 //! up as Kubernetes does.
 
+mod canonical;
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+pub use canonical::canonical;
+
 const SCALE: i128 = 1_000_000_000;
+/// The largest amount, 2^63 - 1 units; Kubernetes takes what is beyond for it.
+const CAP: i128 = (1 << 63) * SCALE - SCALE;
+/// A point that is moved this far past the digits leaves zero, the least amount or the largest one.
+const FAR: i64 = 64;
 
 /// The value of a quantity in billionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,29 +36,24 @@ impl Amount {
     /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// Reads a quantity.
+    /// Reads a quantity. As in Kubernetes a sign, a point or a unit without digits is zero.
     ///
     /// # Errors
     /// [`Error`], whose text is that of Kubernetes.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        let is_digit = |c: char| c.is_ascii_digit();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-        let end = unsigned
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(unsigned.len());
-        let (number, suffix) = unsigned.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.len() + fraction.len() == 0 || fraction.contains('.') {
+        let (whole, rest) = split(unsigned, is_digit);
+        let (fraction, suffix) = match rest.strip_prefix('.') {
+            Some(rest) => split(rest, is_digit),
+            None => ("", rest),
+        };
+        let (_, after) = split(suffix, |c| "eEinumkKMGTP".contains(c));
+        let (_, after) = split(after.strip_prefix(['+', '-']).unwrap_or(after), is_digit);
+        if text.is_empty() || !after.is_empty() {
             return Err(Error::Malformed);
         }
-        let (multiplier, power) = unit(suffix)?;
-        let digits = format!("{whole}{fraction}");
-        // A number beyond any real amount is capped, as Kubernetes does.
-        let digits: i128 = digits.parse().unwrap_or(i128::MAX);
-        let fraction = i32::try_from(fraction.len()).map_err(|_| Error::Malformed)?;
-        let nanos = scaled(
-            digits.saturating_mul(multiplier),
-            power.saturating_sub(fraction).saturating_add(9),
-        );
+        let nanos = scaled(whole, fraction, unit(suffix)?).ok_or(Error::Malformed)?;
         Ok(Self(if text.starts_with('-') { -nanos } else { nanos }))
     }
 
@@ -83,49 +86,76 @@ pub fn same(a: &Quantity, b: &Quantity) -> bool {
     }
 }
 
-/// Factor and power of ten of a suffix.
-fn unit(suffix: &str) -> Result<(i128, i32), Error> {
-    Ok(match suffix {
-        "" => (1, 0),
-        "n" => (1, -9),
-        "u" => (1, -6),
-        "m" => (1, -3),
-        "k" => (1, 3),
-        "M" => (1, 6),
-        "G" => (1, 9),
-        "T" => (1, 12),
-        "P" => (1, 15),
-        "E" => (1, 18),
-        "Ki" => (1 << 10, 0),
-        "Mi" => (1 << 20, 0),
-        "Gi" => (1 << 30, 0),
-        "Ti" => (1 << 40, 0),
-        "Pi" => (1 << 50, 0),
-        "Ei" => (1 << 60, 0),
-        _ => {
-            let exponent = suffix.strip_prefix(['e', 'E']).ok_or(Error::Suffix)?;
-            let power: i32 = exponent.parse().map_err(|_| Error::Suffix)?;
-            (1, power)
-        }
-    })
+/// The longest beginning of `text` made of such characters, and the rest.
+fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-/// `value * 10^power`, rounded away from zero, capped. `value` is not negative.
-fn scaled(value: i128, power: i32) -> i128 {
-    let Some(factor) = 10_i128.checked_pow(power.unsigned_abs()) else {
-        return if power < 0 {
-            i128::from(value != 0)
-        } else if value == 0 {
-            0
-        } else {
-            i128::MAX
-        };
+/// What a suffix makes of the number before it.
+enum Unit {
+    /// So many billionths each.
+    Of(i128),
+    /// The point moves by so many places.
+    Exponent(i32),
+}
+
+fn unit(suffix: &str) -> Result<Unit, Error> {
+    let nanos = match suffix {
+        "" => SCALE,
+        "n" => 1,
+        "u" => 1_000,
+        "m" => 1_000_000,
+        "k" => SCALE * 1_000,
+        "M" => SCALE * 1_000_000,
+        "G" => SCALE * 1_000_000_000,
+        "T" => SCALE * 1_000_000_000_000,
+        "P" => SCALE * 1_000_000_000_000_000,
+        "E" => SCALE * 1_000_000_000_000_000_000,
+        "Ki" => SCALE << 10,
+        "Mi" => SCALE << 20,
+        "Gi" => SCALE << 30,
+        "Ti" => SCALE << 40,
+        "Pi" => SCALE << 50,
+        "Ei" => SCALE << 60,
+        _ => {
+            let exponent = suffix.strip_prefix(['e', 'E']).ok_or(Error::Suffix)?;
+            return exponent
+                .parse()
+                .map(Unit::Exponent)
+                .map_err(|_| Error::Suffix);
+        }
     };
-    if power >= 0 {
-        value.saturating_mul(factor)
-    } else {
-        value / factor + i128::from(value % factor != 0)
-    }
+    Ok(Unit::Of(nanos))
+}
+
+/// The number in billionths, rounded up and capped, however many digits it has.
+fn scaled(whole: &str, fraction: &str, unit: Unit) -> Option<i128> {
+    let (unit, moved) = match unit {
+        Unit::Of(nanos) => (nanos, 0),
+        Unit::Exponent(places) => (SCALE, i64::from(places)),
+    };
+    // Where the point stands, counted in digits; zeros are put where it lies beyond them.
+    let digits = format!("{whole}{fraction}");
+    let point = i64::try_from(whole.len()).ok()? + moved;
+    let missing = |zeros: i64| "0".repeat(usize::try_from(zeros.clamp(0, FAR)).unwrap_or(0));
+    let length = i64::try_from(digits.len()).ok()?;
+    let (before, after) = digits.split_at(usize::try_from(point.clamp(0, length)).ok()?);
+    let before = format!("{before}{}", missing(point - length));
+    let after = format!("{}{after}", missing(-point));
+
+    let value = |digit: u8| i128::from(digit - b'0') * unit;
+    let whole = before
+        .bytes()
+        .fold(0, |sum: i128, digit| (sum * 10 + value(digit)).min(CAP));
+    // From the last digit to the first, so that nothing is lost but what is below a billionth.
+    let (part, is_exact) = after
+        .bytes()
+        .rev()
+        .fold((0, true), |(sum, is_exact), digit| {
+            let sum = sum + value(digit);
+            (sum / 10, is_exact && sum % 10 == 0)
+        });
+    Some((whole + part + i128::from(!is_exact)).min(CAP))
 }
 
 #[cfg(test)]
@@ -148,12 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_the_text_of_kubernetes() {
-        for text in ["", ".", "1.2.3", "m", "-"] {
+    fn config_1_2_bad_quantities() {
+        for text in [
+            "", "100mx", "1 Gi", " 1", "1KiB", "1.2.3", "1,5", "x", "1e3m",
+        ] {
             assert_eq!(Amount::parse(text), Err(Error::Malformed), "{text}");
         }
-        for text in ["100mx", "1 Gi", "1e", "1KiB"] {
+        for text in ["1e", "1mm", "1KiM", "1i", "1K", "1e+", "--1"] {
             assert_eq!(Amount::parse(text), Err(Error::Suffix), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_sign_a_point_or_a_unit_is_zero() {
+        for text in ["-", "+", ".", "m", "Gi", "-.k"] {
+            assert_eq!(Amount::parse(text), Ok(Amount::ZERO), "{text}");
         }
     }
 
@@ -165,10 +204,55 @@ mod tests {
         assert!(Amount::parse("-1").unwrap().is_negative());
     }
 
+    #[test]
+    fn many_digits_lose_nothing_and_are_capped_as_in_kubernetes() {
+        let long = format!("0.1{}1", "0".repeat(60));
+        assert_eq!(
+            Amount::parse(&long),
+            Amount::parse("100000001n"),
+            "rounded up"
+        );
+        assert_eq!(
+            Amount::parse(&format!("{}1", "0".repeat(60))),
+            Amount::parse("1")
+        );
+        assert_eq!(
+            Amount::parse(&format!("1{}e-60", "0".repeat(60))),
+            Amount::parse("1")
+        );
+        let largest = Amount::parse("9223372036854775807").unwrap();
+        for text in ["8Ei", "10E", "1e2147483647", "99999999999999999999Ei"] {
+            assert_eq!(Amount::parse(text), Ok(largest), "{text}");
+        }
+        assert_eq!(Amount::parse("1e-2147483648"), Amount::parse("1n"));
+        assert_eq!(Amount::parse("0e2147483647"), Ok(Amount::ZERO));
+    }
+
     proptest::proptest! {
         #[test]
-        fn no_text_panics(text in "[-+0-9.eEinumkKMGTPx]{0,40}") {
-            let _ = Amount::parse(&text);
+        fn no_text_panics(text in "[-+0-9.eEinumkKMGTPx]{0,60}|.{0,20}") {
+            if let Ok(amount) = Amount::parse(&text) {
+                let _ = (amount.millis(), amount.units(), amount.is_negative());
+            }
+        }
+
+        #[test]
+        fn any_number_of_thousandths_survives(millis: i64) {
+            let amount = Amount::parse(&format!("{millis}m")).unwrap();
+            assert_eq!(amount.millis(), i128::from(millis));
+        }
+
+        #[test]
+        fn units_agree(number in 0..1_000_000_i64) {
+            let parse = |unit: &str| Amount::parse(&format!("{number}{unit}")).unwrap();
+            for (unit, thousandth) in [("k", ""), ("M", "k"), ("G", "M"), ("", "m"), ("m", "u"), ("u", "n")] {
+                let small = Amount::parse(&format!("{number}000{thousandth}")).unwrap();
+                assert_eq!(parse(unit), small);
+            }
+            for (unit, part) in [("Ki", ""), ("Mi", "Ki"), ("Gi", "Mi")] {
+                let small = Amount::parse(&format!("{}{part}", number * 1024)).unwrap();
+                assert_eq!(parse(unit), small);
+            }
         }
     }
 }

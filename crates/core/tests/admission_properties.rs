@@ -4,15 +4,13 @@
 //! past decoding often, far enough to hit what no author of a manifest meant.
 #![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
 
-use ebb_core::admission::{Context, Policy, Verb, diff};
+use ebb_core::admission::{Context, Defaults, Policy, Validate, Verb, diff};
 use ebb_core::api::{
     certificate::Certificate, configuration::Configuration, domain_mapping::DomainMapping,
     ingress::Ingress, metric::Metric, pod_autoscaler::PodAutoscaler, revision::Revision,
     route::Route, serverless_service::ServerlessService, service::Service,
 };
 use ebb_core::config::{self, Settings as _};
-use ebb_core::default::Defaults;
-use ebb_core::validate::Validate;
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -107,8 +107,7 @@ pub fn start(
     let mut registry = Registry::default();
     let metrics = Metrics::register(registry.sub_registry_with_prefix("ebb_gateway"));
     let queue_metrics = reconcile::Metrics::register(&mut registry);
-    let resolv_conf = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
-    let cluster_domain = cluster::domain(settings.cluster_domain.as_deref(), &resolv_conf);
+    let cluster_domain = cluster::detect(settings.cluster_domain.as_deref());
 
     let routes: Arc<Routes> = Arc::new(Routes::from_pointee(Table::default()));
     let ledger = Ledger::default();

@@ -53,13 +53,18 @@ pub enum Error {
     #[error("API server does not answer")]
     Away(#[source] kube::Error),
     /// The API server is too old.
-    #[error("API server is {found}, at least {wanted} is needed")]
+    #[error(
+        "API server is {found}, at least {wanted} is needed (KUBERNETES_MIN_VERSION can lower this)"
+    )]
     TooOld {
         /// Its version.
         found: String,
         /// What was asked for.
         wanted: String,
     },
+    /// What was asked for is no version.
+    #[error("KUBERNETES_MIN_VERSION is {0:?}, which is not a version such as v1.34.0")]
+    NoVersion(String),
 }
 
 /// Connects as `KUBECONFIG`, `~/.kube/config` or the pod's service account say, in this order; `kubeconfig` wins over
@@ -148,8 +153,9 @@ where
 /// Asks once a second, up to a minute, as upstream does: a process often starts before its node can reach the API.
 ///
 /// # Errors
-/// [`Error::Away`] after a minute without an answer, [`Error::TooOld`] at once.
+/// [`Error::Away`] after a minute without an answer, [`Error::TooOld`] and [`Error::NoVersion`] at once.
 pub async fn wait_for_server(client: &Client, minimum: &str) -> Result<(), Error> {
+    let least = release(minimum).ok_or_else(|| Error::NoVersion(minimum.to_owned()))?;
     let mut attempt = 0;
     let found = loop {
         match client.apiserver_version().await {
@@ -162,8 +168,8 @@ pub async fn wait_for_server(client: &Client, minimum: &str) -> Result<(), Error
             }
         }
     };
-    match (release(&found), release(minimum)) {
-        (Some(is), Some(least)) if is < least => Err(Error::TooOld {
+    match release(&found) {
+        Some(is) if is < least => Err(Error::TooOld {
             found,
             wanted: minimum.to_owned(),
         }),

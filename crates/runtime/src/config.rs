@@ -2,7 +2,8 @@
 //!
 //! One watch covers the ConfigMaps of the system namespace. Each map that a process reads becomes a [`Live`] value:
 //! readers take an `Arc` of the current snapshot and keep it for one request or one reconcile. A bad update keeps the
-//! last good value; it is logged once, counted, and told by an Event on the ConfigMap. Nothing ever restarts.
+//! last good value; it is logged once, counted, and told by an Event on the ConfigMap, however many follow the map. A
+//! map that is deleted leaves its last value in force, as upstream does. Nothing ever restarts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,15 +14,18 @@ use ebb_process::Supervisor;
 use ebb_process::metrics::Registry;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
-use crate::Cache;
 use crate::cache::Options;
 use crate::events::Recorder;
+use crate::{Cache, Key, request};
+
+type Data = BTreeMap<String, String>;
 
 /// A ConfigMap that a process cannot start without.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,47 @@ pub enum Error {
         /// What is wrong with it.
         problems: String,
     },
+    /// The API server did not say what is in it.
+    #[error("cannot read ConfigMap {name:?}")]
+    Unreadable {
+        /// Its name.
+        name: String,
+        /// What the API server said.
+        source: kube::Error,
+    },
+}
+
+/// Reads the map `name` once, for settings that hold until the process ends. Without it the default holds.
+///
+/// # Errors
+/// When it is there and bad, or when the API server does not answer.
+pub async fn once<T: Default, E: fmt::Display>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    parse: impl Fn(&Data) -> Result<T, E>,
+) -> Result<T, Error> {
+    let map: Option<ConfigMap> = request::get(client, &Key::new(namespace, name))
+        .await
+        .map_err(|source| Error::Unreadable {
+            name: name.to_owned(),
+            source,
+        })?;
+    match map {
+        Some(map) => first(name, &map.data.unwrap_or_default(), parse),
+        None => Ok(T::default()),
+    }
+}
+
+fn first<T, E: fmt::Display>(
+    name: &str,
+    data: &Data,
+    parse: impl Fn(&Data) -> Result<T, E>,
+) -> Result<T, Error> {
+    parse(data).map_err(|problems| Error::Bad {
+        name: name.to_owned(),
+        problems: problems.to_string(),
+    })
 }
 
 /// A value that follows a ConfigMap. Cheap to clone.
@@ -120,6 +165,8 @@ pub struct ConfigMaps {
     namespace: String,
     events: Recorder,
     metrics: Metrics,
+    /// What was complained about, by the name of the map.
+    refused: Arc<Mutex<BTreeMap<String, Data>>>,
 }
 
 impl ConfigMaps {
@@ -131,11 +178,23 @@ impl ConfigMaps {
         events: Recorder,
         metrics: Metrics,
     ) -> Self {
-        let cache = Cache::start(
-            supervisor,
-            Api::namespaced(client, namespace),
-            Options::default(),
-        );
+        Self::start_labelled(supervisor, client, namespace, None, events, metrics).await
+    }
+
+    /// The same for the ConfigMaps that carry a label of this key; others count as missing.
+    pub async fn start_labelled(
+        supervisor: &Supervisor,
+        client: Client,
+        namespace: &str,
+        label: Option<&str>,
+        events: Recorder,
+        metrics: Metrics,
+    ) -> Self {
+        let options = Options {
+            labels: label.filter(|label| !label.is_empty()),
+            ..Options::default()
+        };
+        let cache = Cache::start(supervisor, Api::namespaced(client, namespace), options);
         cache.ready().await;
         Self::new(cache, namespace, events, metrics)
     }
@@ -152,6 +211,7 @@ impl ConfigMaps {
             namespace: namespace.to_owned(),
             events,
             metrics,
+            refused: Arc::default(),
         }
     }
 
@@ -162,7 +222,7 @@ impl ConfigMaps {
     pub fn require<T, E>(
         &self,
         name: &str,
-        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
+        parse: impl Fn(&Data) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Live<T>, Error>
     where
         T: Send + Sync + 'static,
@@ -172,22 +232,18 @@ impl ConfigMaps {
             .cache
             .get(&self.namespace, name)
             .ok_or_else(|| Error::Missing(name.to_owned()))?;
-        let data = map.data.clone().unwrap_or_default();
-        let first = parse(&data).map_err(|problems| Error::Bad {
-            name: name.to_owned(),
-            problems: problems.to_string(),
-        })?;
-        Ok(self.follow(name, first, data, parse))
+        let first = first(name, &map.data.clone().unwrap_or_default(), &parse)?;
+        Ok(self.follow(name, first, Some(map), parse))
     }
 
-    /// Follows the map `name`; without it the default holds, also when it appears or vanishes later.
+    /// Follows the map `name`; without it the default holds until it appears.
     ///
     /// # Errors
     /// When it is there and bad.
     pub fn or_default<T, E>(
         &self,
         name: &str,
-        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
+        parse: impl Fn(&Data) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Live<T>, Error>
     where
         T: Default + Send + Sync + 'static,
@@ -196,15 +252,16 @@ impl ConfigMaps {
         if self.cache.get(&self.namespace, name).is_some() {
             return self.require(name, parse);
         }
-        Ok(self.follow(name, T::default(), BTreeMap::new(), parse))
+        Ok(self.follow(name, T::default(), None, parse))
     }
 
+    /// Follows the map `name`, whose value is `first` as long as it is as `seen`.
     fn follow<T, E>(
         &self,
         name: &str,
         first: T,
-        seen: BTreeMap<String, String>,
-        parse: impl Fn(&BTreeMap<String, String>) -> Result<T, E> + Send + Sync + 'static,
+        seen: Option<Arc<ConfigMap>>,
+        parse: impl Fn(&Data) -> Result<T, E> + Send + Sync + 'static,
     ) -> Live<T>
     where
         T: Send + Sync + 'static,
@@ -217,35 +274,44 @@ impl ConfigMaps {
         };
         let Metrics { rejected, valid } = self.metrics.clone();
         valid.get_or_create(&labels).set(1);
-        let (events, namespace, target) =
-            (self.events.clone(), self.namespace.clone(), value.clone());
-        let seen = parking_lot::Mutex::new(seen);
+        let (events, namespace) = (self.events.clone(), self.namespace.clone());
+        let (target, refused) = (value.clone(), self.refused.clone());
         self.cache.observe(move |change| {
-            // A map that is deleted leaves its last value in force, as upstream does.
             let Some(map) = change.after() else { return };
             let meta = &map.metadata;
-            if meta.name.as_deref() != Some(labels.name.as_str()) || meta.namespace.as_deref() != Some(namespace.as_str()) {
+            if meta.name.as_deref() != Some(labels.name.as_str())
+                || meta.namespace.as_deref() != Some(namespace.as_str())
+                || seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, map))
+            {
                 return;
             }
             let data = map.data.clone().unwrap_or_default();
-            if *seen.lock() == data {
-                return;
-            }
+            let mut refused = refused.lock();
             match parse(&data) {
+                // Also when only its labels changed: upstream takes it over again, and so wakes the reconcilers.
                 Ok(next) => {
                     target.store(Arc::new(next));
-                    valid.get_or_create(&labels).set(1);
                     version.send_modify(|version| *version += 1);
-                    tracing::info!(config = %labels.name, "configuration changed");
+                    tracing::info!(config = %labels.name, "configuration taken over");
+                    // Another reader of the same map may find fault with another part of it.
+                    if refused.get(&labels.name) != Some(&data) {
+                        refused.remove(&labels.name);
+                        valid.get_or_create(&labels).set(1);
+                    }
                 }
+                Err(_) if refused.get(&labels.name) == Some(&data) => {}
                 Err(problems) => {
                     rejected.get_or_create(&labels).inc();
                     valid.get_or_create(&labels).set(0);
                     tracing::error!(config = %labels.name, %problems, "configuration is bad; the last good one stays in force");
-                    events.warning(&**map, "ConfigurationRejected", format!("The last good value stays in force: {problems}"));
+                    events.warning(
+                        &**map,
+                        "ConfigurationRejected",
+                        format!("The last good value stays in force: {problems}"),
+                    );
+                    refused.insert(labels.name.clone(), data);
                 }
             }
-            *seen.lock() = data;
         });
         Live {
             value,
@@ -255,69 +321,5 @@ impl ConfigMaps {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::ParseIntError;
-
-    use super::*;
-
-    fn parse(data: &BTreeMap<String, String>) -> Result<u32, ParseIntError> {
-        data.get("n").map_or(Ok(0), |n| n.parse())
-    }
-
-    fn map(version: &str, n: &str) -> ConfigMap {
-        let mut map = ConfigMap::default();
-        map.metadata.name = Some("config-x".into());
-        map.metadata.namespace = Some("knative-serving".into());
-        map.metadata.resource_version = Some(version.into());
-        map.data = Some(BTreeMap::from([("n".to_owned(), n.to_owned())]));
-        map
-    }
-
-    fn maps(cache: &Cache<ConfigMap>) -> ConfigMaps {
-        ConfigMaps::new(
-            cache.clone(),
-            "knative-serving",
-            Recorder::silent(),
-            Metrics::default(),
-        )
-    }
-
-    #[test]
-    fn a_bad_update_keeps_the_last_good_value() {
-        let cache = Cache::of([map("1", "4")]);
-        let live = maps(&cache).require("config-x", parse).unwrap();
-        assert_eq!(*live.get(), 4);
-        cache.insert(map("2", "many"));
-        assert_eq!(*live.get(), 4);
-        assert!(!live.subscribe().has_changed().unwrap());
-        cache.insert(map("3", "5"));
-        assert_eq!(*live.get(), 5);
-        assert!(live.subscribe().has_changed().unwrap());
-    }
-
-    #[test]
-    fn a_bad_first_value_and_a_missing_map_are_errors() {
-        let cache = Cache::of([map("1", "many")]);
-        assert!(matches!(
-            maps(&cache).require("config-x", parse),
-            Err(Error::Bad { .. })
-        ));
-        assert!(matches!(
-            maps(&cache).or_default("config-x", parse),
-            Err(Error::Bad { .. })
-        ));
-        assert!(matches!(
-            maps(&cache).require("config-y", parse),
-            Err(Error::Missing(_))
-        ));
-    }
-
-    #[test]
-    fn an_optional_map_may_come_later() {
-        let cache = Cache::of([]);
-        let live = maps(&cache).or_default("config-x", parse).unwrap();
-        assert_eq!(*live.get(), 0);
-        cache.insert(map("1", "7"));
-        assert_eq!(*live.get(), 7);
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

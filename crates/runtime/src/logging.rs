@@ -27,7 +27,15 @@ fn level(
     }
 }
 
-/// Keeps the level of `handle` at what the ConfigMap `name` says for `component`.
+struct Wanted(Level);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Level::Info)
+    }
+}
+
+/// Keeps the level of `handle` at what the ConfigMap `name` says for `component`, at info without that map.
 ///
 /// # Errors
 /// When the map is there and bad now; a later bad value keeps the level as it is.
@@ -38,19 +46,33 @@ pub fn follow(
     component: &'static str,
     handle: Handle,
 ) -> Result<(), Error> {
-    struct Wanted(Level);
-    impl Default for Wanted {
-        fn default() -> Self {
-            Self(Level::Info)
-        }
-    }
     let wanted = maps.or_default(name, move |data| level(data, component).map(Wanted))?;
+    keep(supervisor, wanted, handle);
+    Ok(())
+}
+
+/// The same for programs that do not start without the map.
+///
+/// # Errors
+/// Also when the map is missing.
+pub fn require(
+    supervisor: &Supervisor,
+    maps: &ConfigMaps,
+    name: &str,
+    component: &'static str,
+    handle: Handle,
+) -> Result<(), Error> {
+    let wanted = maps.require(name, move |data| level(data, component).map(Wanted))?;
+    keep(supervisor, wanted, handle);
+    Ok(())
+}
+
+fn keep(supervisor: &Supervisor, wanted: Live<Wanted>, handle: Handle) {
     handle.set_level(wanted.get().0);
     let stop = supervisor.stop();
     supervisor.spawn("log level", async move {
         run(wanted, stop, |wanted| handle.set_level(wanted.0)).await
     });
-    Ok(())
 }
 
 async fn run<T>(live: Live<T>, stop: Stop, apply: impl Fn(&T)) -> Result<(), Infallible> {

@@ -2,7 +2,7 @@
 //! API server.
 //!
 //! ```text
-//! API server ──TLS──► server ──► admit ──► core's defaults and rules
+//! API server ──TLS──► server ──► reviews ──► admit ──► core's defaults and rules
 //!                       ▲
 //! Secret webhook-certs ─┘◄── keep: makes and rotates the certificate, completes the
 //!                                  webhook configurations (leader only)
@@ -15,6 +15,7 @@ mod admit;
 mod certificate;
 mod keep;
 mod metrics;
+mod reviews;
 mod rotation;
 mod server;
 pub mod settings;
@@ -32,6 +33,7 @@ use ebb_runtime::config::ConfigMaps;
 use ebb_runtime::events::Recorder;
 use ebb_runtime::{admin, client, config, logging};
 
+pub use reviews::{Reply, Reviews};
 use settings::Settings;
 
 /// Between the signal and the end of the process: the API server may keep calling for a while.
@@ -55,10 +57,11 @@ pub async fn run(settings: Settings, log: log::Handle) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = metrics::Metrics::register(&mut registry);
     let events = Recorder::start(&supervisor, client.clone(), "webhook");
-    let maps = ConfigMaps::start(
+    let maps = ConfigMaps::start_labelled(
         &supervisor,
         client.clone(),
         &settings.system_namespace,
+        settings.system_resource_label.as_deref(),
         events,
         config::Metrics::register(&mut registry),
     )
@@ -92,7 +95,11 @@ pub async fn run(settings: Settings, log: log::Handle) -> anyhow::Result<()> {
         "profiling",
         admin::serve(profiling_port, admin::profiling(), stop.clone()),
     );
-    let server = server::Server::new(admitter, metrics, tls.server_config(shown)?, stop);
+    let server = server::Server::new(
+        Reviews::new(admitter, metrics),
+        tls.server_config(shown)?,
+        stop,
+    );
     supervisor.spawn("webhook", server.run(webhook_port));
     supervisor.run(DRAIN).await?;
     Ok(())

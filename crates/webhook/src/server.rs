@@ -1,7 +1,4 @@
-//! HTTP over TLS: connections, limits, drain. What is answered is in `admit`.
-//!
-//! The API server retries nothing and waits ten seconds at most, so a review that cannot be
-//! answered in time is given up before that.
+//! The port: TLS, connections, probes, drain. What is answered is in `reviews`.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_core::names::headers;
 use ebb_process::Stop;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -23,35 +20,23 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
-use crate::admit::Admitter;
-use crate::admit::review::{Answer, Question};
-use crate::metrics::{Metrics, Type};
+use crate::reviews::{Reply, Reviews, text};
 
-/// The largest review; the API server's own limit for an object is half of it.
-const BODY_LIMIT: usize = 3 << 20;
-/// Bodies that are read at the same time.
-const CONCURRENCY: usize = 16;
 /// Connections at the same time; the API server keeps a handful.
 const CONNECTIONS: usize = 512;
-/// A review is given up after this; the API server gives up after 10 s.
-const DEADLINE: Duration = Duration::from_secs(9);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_READ: Duration = Duration::from_secs(60);
 /// After a stop, how long nobody must have called before the port is closed.
 const QUIET: Duration = Duration::from_secs(45);
-
-type Reply = Response<Full<Bytes>>;
 
 /// The webhook's port.
 #[derive(Clone, Debug)]
 pub(crate) struct Server(Arc<Shared>);
 
 struct Shared {
-    admitter: Admitter,
-    metrics: Metrics,
+    reviews: Reviews,
     tls: TlsAcceptor,
     stop: Stop,
-    reviews: Semaphore,
     connections: Arc<Semaphore>,
     started: Instant,
     /// Milliseconds from `started` to the last request.
@@ -61,24 +46,17 @@ struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
-            .field("admitter", &self.admitter)
+            .field("reviews", &self.reviews)
             .finish_non_exhaustive()
     }
 }
 
 impl Server {
-    pub(crate) fn new(
-        admitter: Admitter,
-        metrics: Metrics,
-        tls: Arc<ServerConfig>,
-        stop: Stop,
-    ) -> Self {
+    pub(crate) fn new(reviews: Reviews, tls: Arc<ServerConfig>, stop: Stop) -> Self {
         Self(Arc::new(Shared {
-            admitter,
-            metrics,
+            reviews,
             tls: TlsAcceptor::from(tls),
             stop,
-            reviews: Semaphore::new(CONCURRENCY),
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             started: Instant::now(),
             last_call: AtomicU64::new(0),
@@ -184,9 +162,7 @@ impl Server {
         }
         let since = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_call.store(since, Ordering::Relaxed);
-        tokio::time::timeout(DEADLINE, self.review(request))
-            .await
-            .unwrap_or_else(|_| text(StatusCode::GATEWAY_TIMEOUT, "the review took too long"))
+        self.0.reviews.answer(request).await
     }
 
     /// Kubelet asks on any path; so do networking layers. Neither counts as a call.
@@ -210,119 +186,6 @@ impl Server {
             Response::new(Full::default())
         })
     }
-
-    async fn review<B>(&self, request: Request<B>) -> Reply
-    where
-        B: hyper::body::Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let type_ = match request.uri().path() {
-            "/defaulting" => Type::Defaulting,
-            "/resource-validation" => Type::Validation,
-            "/config-validation" => Type::Admission,
-            other => {
-                return text(
-                    StatusCode::BAD_REQUEST,
-                    &format!("no controller registered for: {other}"),
-                );
-            }
-        };
-        if request.method() != Method::POST {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "a review is a POST");
-        }
-        if request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_none_or(|value| value != "application/json")
-        {
-            return text(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "invalid Content-Type, want `application/json`",
-            );
-        }
-        match self.read(request).await {
-            // Without the permit: a dry run waits for the API server.
-            Ok(question) => self.decide(type_, question).await,
-            Err(reply) => reply,
-        }
-    }
-
-    /// Reads a review; only so many bodies are held at the same time.
-    async fn read<B>(&self, request: Request<B>) -> Result<Question, Reply>
-    where
-        B: hyper::body::Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let undecodable = |cause: &dyn std::fmt::Display| {
-            text(
-                StatusCode::BAD_REQUEST,
-                &format!("could not decode body:{cause}"),
-            )
-        };
-        let Ok(_permit) = self.0.reviews.acquire().await else {
-            return Err(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"));
-        };
-        let body = Limited::new(request.into_body(), BODY_LIMIT)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    text(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        &format!("a review is at most {BODY_LIMIT} bytes long"),
-                    )
-                } else {
-                    undecodable(&error)
-                }
-            })?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| undecodable(&error))
-    }
-
-    async fn decide(&self, type_: Type, question: Question) -> Reply {
-        let begun = Instant::now();
-        let Question {
-            api_version,
-            kind,
-            request,
-        } = question;
-        let mut response = match type_ {
-            Type::Defaulting => self.0.admitter.default(&request),
-            Type::Validation => self.0.admitter.validate(&request).await,
-            Type::Admission => self.0.admitter.config_map(&request),
-        };
-        response.uid.clone_from(&request.uid);
-        let took = begun.elapsed();
-        self.0.metrics.reviewed(type_, &request, &response, took);
-        tracing::debug!(
-            kind = %request.kind,
-            namespace = request.namespace,
-            name = request.name,
-            operation = request.operation,
-            subresource = request.sub_resource,
-            allowed = response.allowed,
-            reason = response.status.as_ref().map(|status| status.message.as_str()),
-            ?took,
-            "reviewed"
-        );
-        match serde_json::to_vec(&Answer {
-            api_version,
-            kind,
-            response,
-        }) {
-            Ok(json) => {
-                let mut reply = Response::new(Full::from(json));
-                reply.headers_mut().insert(
-                    header::CONTENT_TYPE,
-                    header::HeaderValue::from_static("application/json"),
-                );
-                reply
-            }
-            Err(error) => text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &format!("could not encode response:{error}"),
-            ),
-        }
-    }
 }
 
 /// Whether accepting may work again in a moment: the peer is gone, or descriptors ran out.
@@ -336,15 +199,6 @@ fn is_passing(error: &io::Error) -> bool {
     ) || error
         .raw_os_error()
         .is_some_and(|code| TOO_MANY_FILES.contains(&code))
-}
-
-/// An error in the form that Go's `http.Error` has.
-fn text(status: StatusCode, message: &str) -> Reply {
-    let mut reply = Response::new(Full::from(format!("{message}\n")));
-    *reply.status_mut() = status;
-    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
-    reply.headers_mut().insert(header::CONTENT_TYPE, plain);
-    reply
 }
 
 #[cfg(test)]

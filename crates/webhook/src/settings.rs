@@ -54,6 +54,9 @@ pub struct Settings {
         default_value_t = false
     )]
     pub disable_namespace_ownership: bool,
+    /// Key of a label that ConfigMaps must carry to be read
+    #[arg(long, env = "SYSTEM_RESOURCE_LABEL")]
+    pub system_resource_label: Option<String>,
     /// Oldest API server to work with
     #[arg(long, env = "KUBERNETES_MIN_VERSION", default_value = "v1.34.0")]
     pub kubernetes_min_version: String,
@@ -69,8 +72,7 @@ impl Settings {
     /// The cluster's DNS domain.
     #[must_use]
     pub fn cluster_domain(&self) -> String {
-        let resolver = std::fs::read_to_string(cluster::RESOLV_CONF).unwrap_or_default();
-        cluster::domain(self.cluster_domain.as_deref(), &resolver)
+        cluster::detect(self.cluster_domain.as_deref())
     }
 
     /// Names of ConfigMaps that go by another name here, with the names they stand for.

@@ -43,7 +43,10 @@ async fn a_service_consists_of_what_users_know() {
             .await?;
         let configuration = stage.get("Configuration", "shape").await?;
         let route = stage.get("Route", "shape").await?;
-        let revision = stage.get("Revision", "shape-00001").await?;
+        // Ready does not wait for this one.
+        let revision = stage
+            .settled("Revision", "shape-00001", "Active", "True", None)
+            .await?;
 
         for (object, expected) in [
             (

@@ -9,6 +9,7 @@
 //! here from a server that hands out a handful of objects ([`api`]). Everything
 //! else about them is as in a cluster.
 
+mod admission;
 mod api;
 mod case;
 mod control_plane;
@@ -39,6 +40,8 @@ enum What {
     Dataplane(Dataplane),
     /// Creates services on the cluster of the current kubeconfig and counts what that takes
     ControlPlane(control_plane::Args),
+    /// Sends reviews to the webhook and looks at latency and memory
+    Admission(admission::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     match args.what {
         What::Dataplane(options) => data_plane(options).await,
         What::ControlPlane(options) => control_plane::run(options).await,
+        What::Admission(options) => admission::run(options).await,
     }
 }
 

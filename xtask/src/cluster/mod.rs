@@ -143,6 +143,17 @@ impl Cluster {
         }
     }
 
+    /// The words that run kubectl, with a space between them.
+    pub(crate) fn kubectl_line(&self) -> String {
+        let command = self.kubectl();
+        let command = command.as_std();
+        std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// A kubectl command for this cluster that inherits our standard streams.
     fn kubectl(&self) -> Process {
         let mut command = match &self.provider {

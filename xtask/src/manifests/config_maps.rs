@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ebb_core::config::Data;
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::labels;
@@ -14,7 +15,8 @@ const CHECKSUM: &str = "knative.dev/example-checksum";
 /// What every example begins with.
 const PREAMBLE: &str = "\
 # This block shows every key with its default. It has no effect: to change a setting, copy
-# its key to the level of _example, right below \"data\".
+# its key to the level of _example, right below \"data\". A key right behind a # has no
+# default that could be shown; what stands there is an example.
 
 ";
 
@@ -110,6 +112,15 @@ pub(super) fn all(settings: &Settings) -> Vec<ConfigMap> {
         .collect()
 }
 
+/// What is inside the example of `name`: what a user gets who copies all of it. Empty if there is no such ConfigMap.
+pub(crate) fn example(name: &str) -> Data {
+    let example = EXAMPLES.iter().find(|(known, _, _)| *known == name);
+    let keys = example.map_or("", |(_, _, keys)| keys);
+    serde_yaml_ng::from_str::<Option<Data>>(keys)
+        .expect("the examples are YAML, which a test proves")
+        .unwrap_or_default()
+}
+
 /// The keys that an installation sets. All others are left to their defaults.
 fn live(name: &str, settings: &Settings) -> BTreeMap<String, String> {
     match name {
@@ -127,81 +138,5 @@ fn live(name: &str, settings: &Settings) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Debug;
-
-    use ebb_core::config::{self, Data, Settings as _};
-
-    use super::*;
-
-    /// What is inside the example of `name`: what a user gets who copies all of it.
-    fn example(name: &str) -> Data {
-        let (_, _, keys) = EXAMPLES
-            .iter()
-            .find(|(known, _, _)| *known == name)
-            .unwrap();
-        serde_yaml_ng::from_str::<Option<Data>>(keys)
-            .unwrap()
-            .unwrap_or_default()
-    }
-
-    fn shows_the_defaults<S: config::Settings + Debug + PartialEq>() {
-        assert_eq!(
-            S::parse(&example(S::NAME)).unwrap(),
-            S::default(),
-            "{}",
-            S::NAME
-        );
-    }
-
-    #[test]
-    fn examples_show_the_defaults() {
-        shows_the_defaults::<config::Autoscaler>();
-        shows_the_defaults::<config::CertManager>();
-        shows_the_defaults::<config::Defaults>();
-        shows_the_defaults::<config::Features>();
-        shows_the_defaults::<config::Gc>();
-        shows_the_defaults::<config::LeaderElection>();
-        shows_the_defaults::<config::Observability>();
-    }
-
-    #[test]
-    fn examples_that_cannot_be_all_defaults_say_what_differs() {
-        let network = config::Network::parse(&example("config-network")).unwrap();
-        let ingress_class = Settings::release().ingress_class;
-        assert_eq!(
-            network,
-            config::Network {
-                ingress_class,
-                ..Default::default()
-            }
-        );
-
-        let deployment = config::Deployment::parse(&example("config-deployment")).unwrap();
-        let queue_sidecar_image = deployment.queue_sidecar_image.clone();
-        assert_eq!(
-            deployment,
-            config::Deployment {
-                queue_sidecar_image,
-                ..Default::default()
-            }
-        );
-
-        assert!(config::Domain::parse(&example("config-domain")).is_ok());
-        assert!(config::Logging::parse(&example("config-logging")).is_ok());
-    }
-
-    #[test]
-    fn the_webhook_would_accept_every_config_map_of_ours() {
-        for map in all(&Settings::release()) {
-            let (name, data) = (map.metadata.name.unwrap(), map.data.unwrap());
-            config::check(&name, &data).unwrap();
-            let annotations = map.metadata.annotations.unwrap();
-            assert_eq!(
-                annotations[CHECKSUM],
-                config::example::checksum(&data["_example"]),
-                "{name}"
-            );
-        }
-    }
-}
+#[path = "config_maps_tests.rs"]
+mod tests;

@@ -26,6 +26,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
 
+pub(crate) use config_maps::example;
 pub(crate) use object::Object;
 pub(crate) use settings::{NAMESPACE, Settings, VERSION};
 pub(crate) use webhooks::CONFIG_VALIDATION;

@@ -3,7 +3,11 @@
 //! They are strict from the start: until the program has put its certificate authority into them, the API server
 //! refuses to write any object of ours. Better that than objects without defaults. Our own ConfigMaps are the one
 //! exception, since the program needs them to start: their configuration comes without rules.
+//!
+//! All else is here as the program would write it, so that it adds what only it can know: the authority, and the
+//! namespace as owner. Whoever compares a cluster with these manifests finds nothing that they say differently.
 
+use ebb_core::admission::{Hook, hook};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference,
     ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
@@ -14,38 +18,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use super::labels;
 use super::settings::NAMESPACE;
 
-/// Sets defaults on our kinds.
-const DEFAULTING: &str = "webhook.serving.knative.dev";
-/// Validates our kinds.
-const VALIDATION: &str = "validation.webhook.serving.knative.dev";
-/// Validates our ConfigMaps.
-pub(crate) const CONFIG_VALIDATION: &str = "config.webhook.serving.knative.dev";
+/// Name of the configuration that guards our ConfigMaps.
+pub(crate) const CONFIG_VALIDATION: &str = Hook::Config.name();
 
 const COMPONENT: &str = "webhook";
 const TIMEOUT_SECONDS: i32 = 10;
-
-/// Groups and plurals that are admitted by the webhook, before it narrows them to versions and adds subresources.
-const ADMITTED: [(&str, &[&str]); 3] = [
-    (
-        "autoscaling.internal.knative.dev",
-        &["metrics", "podautoscalers"],
-    ),
-    (
-        "networking.internal.knative.dev",
-        &["certificates", "ingresses", "serverlessservices"],
-    ),
-    (
-        "serving.knative.dev",
-        &[
-            "configurations",
-            "domainmappings",
-            "domainmappings/status",
-            "revisions",
-            "routes",
-            "services",
-        ],
-    ),
-];
 
 /// The Secret that the webhook keeps its certificate in; it fills it, but would not make it.
 pub(super) fn certificate_secret() -> Secret {
@@ -56,14 +33,17 @@ pub(super) fn certificate_secret() -> Secret {
 }
 
 pub(super) fn defaulting() -> MutatingWebhookConfiguration {
+    let hook = Hook::Defaulting;
     MutatingWebhookConfiguration {
-        metadata: labels::cluster_wide(DEFAULTING, COMPONENT),
+        metadata: labels::cluster_wide(hook.name(), COMPONENT),
         webhooks: Some(vec![MutatingWebhook {
-            name: DEFAULTING.to_owned(),
+            name: hook.name().to_owned(),
             admission_review_versions: review_versions(),
-            client_config: client(),
+            client_config: client(hook),
             failure_policy: Some("Fail".to_owned()),
-            rules: Some(rules(&["CREATE", "UPDATE"])),
+            namespace_selector: namespaces(hook),
+            reinvocation_policy: Some(hook::REINVOCATION.to_owned()),
+            rules: Some(hook.rules()),
             side_effects: "None".to_owned(),
             timeout_seconds: Some(TIMEOUT_SECONDS),
             ..Default::default()
@@ -72,11 +52,8 @@ pub(super) fn defaulting() -> MutatingWebhookConfiguration {
 }
 
 pub(super) fn validation() -> ValidatingWebhookConfiguration {
-    validating(
-        VALIDATION,
-        Some(rules(&["CREATE", "UPDATE", "DELETE"])),
-        None,
-    )
+    let hook = Hook::Validation;
+    validating(hook, Some(hook.rules()), None)
 }
 
 pub(super) fn config_validation() -> ValidatingWebhookConfiguration {
@@ -103,21 +80,22 @@ pub(super) fn config_validation() -> ValidatingWebhookConfiguration {
         ]),
         ..Default::default()
     };
-    validating(CONFIG_VALIDATION, None, Some(ours))
+    validating(Hook::Config, None, Some(ours))
 }
 
 fn validating(
-    name: &str,
+    hook: Hook,
     rules: Option<Vec<RuleWithOperations>>,
     object_selector: Option<LabelSelector>,
 ) -> ValidatingWebhookConfiguration {
     ValidatingWebhookConfiguration {
-        metadata: labels::cluster_wide(name, COMPONENT),
+        metadata: labels::cluster_wide(hook.name(), COMPONENT),
         webhooks: Some(vec![ValidatingWebhook {
-            name: name.to_owned(),
+            name: hook.name().to_owned(),
             admission_review_versions: review_versions(),
-            client_config: client(),
+            client_config: client(hook),
             failure_policy: Some("Fail".to_owned()),
+            namespace_selector: namespaces(hook),
             object_selector,
             rules,
             side_effects: "None".to_owned(),
@@ -131,34 +109,21 @@ fn review_versions() -> Vec<String> {
     vec!["v1".to_owned(), "v1beta1".to_owned()]
 }
 
-fn client() -> WebhookClientConfig {
+fn client(hook: Hook) -> WebhookClientConfig {
     WebhookClientConfig {
         service: Some(ServiceReference {
             name: "webhook".to_owned(),
             namespace: NAMESPACE.to_owned(),
+            path: Some(hook.path().to_owned()),
             ..Default::default()
         }),
         ..Default::default()
     }
 }
 
-fn rules(operations: &[&str]) -> Vec<RuleWithOperations> {
-    let strings = |items: &[&str]| {
-        Some(
-            items
-                .iter()
-                .map(|&item| item.to_owned())
-                .collect::<Vec<_>>(),
-        )
-    };
-    ADMITTED
-        .into_iter()
-        .map(|(group, plurals)| RuleWithOperations {
-            api_groups: strings(&[group]),
-            api_versions: strings(&["*"]),
-            operations: strings(operations),
-            resources: strings(plurals),
-            ..Default::default()
-        })
-        .collect()
+fn namespaces(hook: Hook) -> Option<LabelSelector> {
+    hook.namespaces().map(|unmarked| LabelSelector {
+        match_expressions: Some(vec![unmarked]),
+        ..Default::default()
+    })
 }

@@ -116,7 +116,7 @@ impl PodAutoscalers {
                 .await;
         };
         let config = self.config.get();
-        let view = self.scaler.ensure(autoscaler, now);
+        let view = self.scaler.ensure(autoscaler, &config, now);
         let bounds = Bounds::of(autoscaler, &config);
         let activity = kpa::activity(autoscaler, now);
         let ready = self.pods.count(key).ready;
@@ -131,7 +131,7 @@ impl PodAutoscalers {
             }
             Err(error) => return Err(Error::transient(error)),
         };
-        let situation = self.situation(autoscaler, service, &view, bounds, replicas, now);
+        let situation = self.situation(autoscaler, service, &view, &config, replicas, now);
         let outcome = self.decide(key, autoscaler, situation).await;
         if let Some(replicas) = outcome.write {
             self.write_scale(key, autoscaler, &situation, &view, &outcome, replicas)
@@ -223,7 +223,7 @@ impl PodAutoscalers {
         autoscaler: &PodAutoscaler,
         service: &ServerlessService,
         view: &View,
-        bounds: Bounds,
+        config: &config::Autoscaler,
         replicas: u32,
         now: Timestamp,
     ) -> Situation {
@@ -236,9 +236,9 @@ impl PodAutoscalers {
                 conditions.is_true(PodAutoscalerCond::ScaleTargetInitialized)
             }),
             reachable: view.rules.reachable,
-            bounds,
+            bounds: Bounds::of(autoscaler, config),
             replicas,
-            zero: ZeroRules::of(autoscaler, &self.config.get(), deadline),
+            zero: ZeroRules::of(autoscaler, config, deadline),
             proxied: kpa::current_mode(service) == Some(Mode::Proxy),
             proxied_since: kpa::proxied_since(service),
             path: match view.rules.burst_capacity {

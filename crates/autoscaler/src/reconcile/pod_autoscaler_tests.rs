@@ -99,6 +99,7 @@ async fn the_last_pod_stays_while_the_activators_do_not_answer() {
         .record(&key(), Timestamp::now(), &Default::default());
     let _ = bench.scaler.ensure(
         &bench.reconciler.autoscalers.by_key(&key()).unwrap(),
+        &bench.reconciler.config.get(),
         Timestamp::now(),
     );
     bench.scaler.evaluate_now(&key());
@@ -164,7 +165,11 @@ async fn a_scaling_is_explained_in_numbers() {
     let bench = Bench::new(&World::at_zero());
     bench.intake.accept(frame(1.0), Timestamp::now());
     let autoscaler = bench.reconciler.autoscalers.by_key(&key()).unwrap();
-    let view = bench.scaler.ensure(&autoscaler, Timestamp::now());
+    let view = bench.scaler.ensure(
+        &autoscaler,
+        &bench.reconciler.config.get(),
+        Timestamp::now(),
+    );
     assert_eq!(
         explain(0, 1, view.why, &view),
         "Scaled from 0 to 1 (stable_load): 1.0 requests in flight over the stable window, \

@@ -31,51 +31,101 @@ pub enum Operation {
 /// The steps that turn `from` into `to`. Lists of differing length are replaced as a whole.
 #[must_use]
 pub fn diff(from: &Value, to: &Value) -> Vec<Operation> {
-    let mut steps = Vec::new();
-    compare(String::new(), from, to, &mut steps);
-    steps
+    diff_at("", Some(from), to)
 }
 
-fn compare(path: String, from: &Value, to: &Value, steps: &mut Vec<Operation>) {
-    match (from, to) {
-        (Value::Object(from), Value::Object(to)) => compare_objects(&path, from, to, steps),
-        (Value::Array(from), Value::Array(to)) if from.len() == to.len() => {
-            for (i, (from, to)) in from.iter().zip(to).enumerate() {
-                compare(format!("{path}/{i}"), from, to, steps);
-            }
-        }
-        _ if from == to => {}
-        _ => steps.push(Operation::Replace {
-            path,
-            value: to.clone(),
-        }),
-    }
+/// The same for the part of a tree that is at `path`, a JSON pointer; `None` if nothing is there yet.
+#[must_use]
+pub fn diff_at(path: &str, from: Option<&Value>, to: &Value) -> Vec<Operation> {
+    let mut walk = Walk {
+        path: path.to_owned(),
+        steps: Vec::new(),
+    };
+    walk.to(from, to);
+    walk.steps
 }
 
-fn compare_objects(
-    path: &str,
-    from: &Map<String, Value>,
-    to: &Map<String, Value>,
-    steps: &mut Vec<Operation>,
-) {
-    for name in from.keys().filter(|name| !to.contains_key(*name)) {
-        steps.push(Operation::Remove {
-            path: below(path, name),
-        });
-    }
-    for (name, value) in to {
-        match from.get(name) {
-            Some(old) => compare(below(path, name), old, value, steps),
-            None => steps.push(Operation::Add {
-                path: below(path, name),
-                value: value.clone(),
+/// Where the comparison stands, and what it found. The path is spelled in one place and copied for
+/// the few values that differ.
+struct Walk {
+    path: String,
+    steps: Vec<Operation>,
+}
+
+impl Walk {
+    fn to(&mut self, from: Option<&Value>, to: &Value) {
+        match from {
+            Some(from) => self.compare(from, to),
+            None => self.steps.push(Operation::Add {
+                path: self.path.clone(),
+                value: to.clone(),
             }),
         }
     }
+
+    fn compare(&mut self, from: &Value, to: &Value) {
+        match (from, to) {
+            (Value::Object(from), Value::Object(to)) => self.compare_objects(from, to),
+            (Value::Array(from), Value::Array(to)) if from.len() == to.len() => {
+                for (i, (from, to)) in from.iter().zip(to).enumerate() {
+                    if !is_same_leaf(from, to) {
+                        self.at(&i.to_string(), |walk| walk.compare(from, to));
+                    }
+                }
+            }
+            _ if from == to => {}
+            _ => self.steps.push(Operation::Replace {
+                path: self.path.clone(),
+                value: to.clone(),
+            }),
+        }
+    }
+
+    fn compare_objects(&mut self, from: &Map<String, Value>, to: &Map<String, Value>) {
+        // Most names are in both, and in the same order; then there is nothing to look up.
+        let (begin, mut others, mut common) = (self.steps.len(), from.iter().peekable(), 0);
+        for (name, value) in to {
+            let next = others.next_if(|(other, _)| *other == name);
+            let old = next.map_or_else(|| from.get(name), |(_, old)| Some(old));
+            common += usize::from(old.is_some());
+            if !old.is_some_and(|old| is_same_leaf(old, value)) {
+                self.at(name, |walk| walk.to(old, value));
+            }
+        }
+        if common < from.len() {
+            for gone in from.keys().filter(|name| !to.contains_key(*name)) {
+                self.remove(gone);
+            }
+            // What goes is written first.
+            self.steps[begin..].rotate_right(from.len() - common);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.at(name, |walk| {
+            let path = walk.path.clone();
+            walk.steps.push(Operation::Remove { path });
+        });
+    }
+
+    /// Does something one level further down.
+    fn at(&mut self, name: &str, act: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        self.path.push('/');
+        if name.contains(['~', '/']) {
+            self.path
+                .push_str(&name.replace('~', "~0").replace('/', "~1"));
+        } else {
+            self.path.push_str(name);
+        }
+        act(self);
+        self.path.truncate(length);
+    }
 }
 
-fn below(path: &str, name: &str) -> String {
-    format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
+/// Whether both are the same and have no members, as most values are and do: no path is spelled then.
+fn is_same_leaf(a: &Value, b: &Value) -> bool {
+    !a.is_object() && !a.is_array() && a == b
 }
 
 #[cfg(test)]
@@ -128,6 +178,25 @@ mod tests {
                 {"op": "replace", "path": "/c/d/0", "value": 2},
                 {"op": "add", "path": "/e~0", "value": {}},
             ])
+        );
+    }
+
+    #[test]
+    fn a_part_is_compared_in_its_place() {
+        let path = |path: &str| path.to_owned();
+        assert_eq!(
+            diff_at("/a", Some(&json!({"b": 1})), &json!({"b": 2})),
+            [Operation::Replace {
+                path: path("/a/b"),
+                value: 2.into()
+            }]
+        );
+        assert_eq!(
+            diff_at("/a", None, &json!({})),
+            [Operation::Add {
+                path: path("/a"),
+                value: json!({})
+            }]
         );
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Reader, Settings};
 use crate::{go, names};
 
 /// The narrowest stable window.
@@ -51,7 +51,7 @@ pub struct Autoscaler {
     pub activator_capacity: f64,
     /// Replicas at creation.
     pub initial_scale: i32,
-    /// Whether that may be 0.
+    /// Whether the initial scale may be 0.
     pub allow_zero_initial_scale: bool,
     /// Fewest replicas.
     pub min_scale: i32,
@@ -91,8 +91,9 @@ impl Default for Autoscaler {
 impl Settings for Autoscaler {
     const NAME: &'static str = "config-autoscaler";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::with_prefix(data, "failed to parse data: ");
+    const PREFIX: &'static str = "failed to parse data: ";
+
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
         let mut percentage = 70.0;
         let signed = |d: Duration| SignedDuration::try_from(d).unwrap_or(SignedDuration::MAX);
@@ -144,16 +145,16 @@ impl Settings for Autoscaler {
             percentage
         };
 
-        check_durations(&mut r, grace, delay, retention);
-        check_rates(&mut r, &s);
-        check_windows(&mut r, &s, window);
-        check_scales(&mut r, &s);
+        check_durations(r, grace, delay, retention);
+        check_targets(r, &s);
+        check_windows(r, &s, window);
+        check_scales(r, &s);
 
         s.stable_window = window.unsigned_abs();
         s.scale_to_zero_grace_period = grace.unsigned_abs();
         s.scale_to_zero_pod_retention_period = retention.unsigned_abs();
         s.scale_down_delay = delay.unsigned_abs();
-        r.finish(s)
+        s
     }
 }
 
@@ -168,257 +169,125 @@ fn check_durations(
     delay: SignedDuration,
     retention: SignedDuration,
 ) {
-    r.require(
-        grace > SignedDuration::ZERO,
-        "scale-to-zero-grace-period",
-        || {
-            format!(
-                "scale-to-zero-grace-period must be positive, was: {}",
-                go::duration(grace)
-            )
-        },
-    );
-    if delay.is_negative() {
-        r.refuse(
-            "scale-down-delay",
-            format!(
-                "scale-down-delay cannot be negative, was: {}",
-                go::duration(delay)
-            ),
-        );
-    } else {
-        r.require(is_whole(delay), "scale-down-delay", || {
-            format!(
-                "scale-down-delay = {}, must be specified with at most second precision",
-                go::duration(delay)
-            )
-        });
-    }
-    r.require(
-        !retention.is_negative(),
-        "scale-to-zero-pod-retention-period",
-        || {
-            format!(
-                "scale-to-zero-pod-retention-period cannot be negative, was: {}",
-                go::duration(retention)
-            )
-        },
-    );
+    let key = "scale-to-zero-grace-period";
+    r.require(grace > SignedDuration::ZERO, &[key], || {
+        format!("{key} must be positive, was: {}", go::duration(grace))
+    });
+    let key = "scale-down-delay";
+    r.require(!delay.is_negative(), &[key], || {
+        format!("{key} cannot be negative, was: {}", go::duration(delay))
+    });
+    r.require(delay.is_negative() || is_whole(delay), &[key], || {
+        format!(
+            "{key} = {}, must be specified with at most second precision",
+            go::duration(delay)
+        )
+    });
+    let key = "scale-to-zero-pod-retention-period";
+    r.require(!retention.is_negative(), &[key], || {
+        format!("{key} cannot be negative, was: {}", go::duration(retention))
+    });
 }
 
-fn check_rates(r: &mut Reader<'_>, s: &Autoscaler) {
+fn check_targets(r: &mut Reader<'_>, s: &Autoscaler) {
     let burst = s.target_burst_capacity;
     #[expect(clippy::float_cmp, reason = "exactly -1 means unlimited")]
-    r.require(burst >= 0.0 || burst == -1.0, "target-burst-capacity", || {
-        format!("target-burst-capacity must be either non-negative or -1 (for unlimited), was: {burst:.6}")
-    });
-    let fraction = s.container_concurrency_target_fraction;
-    let key = "container-concurrency-target-percentage";
-    if fraction > 0.0 && fraction <= 1.0 {
-        let target = fraction * s.container_concurrency_target_default;
-        r.require(target >= TARGET_MIN, key, || {
-            format!("{key} and container-concurrency-target-default yield target concurrency of {target}, can't be less than 0.01")
-        });
-    } else {
-        r.refuse(
-            key,
-            format!("{key} = {fraction:.6} is outside of valid range of (0, 100]"),
-        );
-    }
-    let rps = s.requests_per_second_target_default;
     r.require(
-        rps >= TARGET_MIN,
-        "requests-per-second-target-default",
-        || format!("requests-per-second-target-default must be at least 0.01, was: {rps}"),
+        burst >= 0.0 || burst == -1.0,
+        &["target-burst-capacity"],
+        || {
+            format!(
+                "target-burst-capacity must be either non-negative or -1 (for unlimited), was: {}",
+                go::fixed(burst)
+            )
+        },
     );
+    let fraction = s.container_concurrency_target_fraction;
+    let is_fraction = fraction > 0.0 && fraction <= 1.0;
+    let percentage = "container-concurrency-target-percentage";
+    r.require(is_fraction, &[percentage], || {
+        format!(
+            "{percentage} = {} is outside of valid range of (0, 100]",
+            go::fixed(fraction)
+        )
+    });
+    let default = "container-concurrency-target-default";
+    let target = fraction * s.container_concurrency_target_default;
+    r.require(!is_fraction || target >= TARGET_MIN, &[percentage, default], || {
+        format!("{percentage} and {default} yield target concurrency of {}, can't be less than 0.01", go::float(target))
+    });
+    let rps = s.requests_per_second_target_default;
+    let key = "requests-per-second-target-default";
+    r.require(rps >= TARGET_MIN, &[key], || {
+        format!("{key} must be at least 0.01, was: {}", go::float(rps))
+    });
     let capacity = s.activator_capacity;
-    r.require(capacity >= 1.0, "activator-capacity", || {
-        format!("activator-capacity = {capacity}, must be at least 1")
+    r.require(capacity >= 1.0, &["activator-capacity"], || {
+        format!(
+            "activator-capacity = {}, must be at least 1",
+            go::float(capacity)
+        )
     });
     for (key, rate) in [
         ("max-scale-up-rate", s.max_scale_up_rate),
         ("max-scale-down-rate", s.max_scale_down_rate),
     ] {
-        r.require(rate > 1.0, key, || {
-            format!("{key} = {rate}, must be greater than 1.0")
+        r.require(rate > 1.0, &[key], || {
+            format!("{key} = {}, must be greater than 1.0", go::float(rate))
         });
     }
 }
 
 fn check_windows(r: &mut Reader<'_>, s: &Autoscaler, window: SignedDuration) {
+    let key = "stable-window";
     let text = go::duration(window);
-    if window.is_negative()
-        || window.unsigned_abs() < WINDOW_MIN
-        || window.unsigned_abs() > WINDOW_MAX
-    {
-        r.refuse(
-            "stable-window",
-            format!("stable-window = {text}, must be in [6s; 1h0m0s] range"),
-        );
-    } else {
-        r.require(is_whole(window), "stable-window", || {
-            format!("stable-window = {text}, must be specified with at most second precision")
-        });
-    }
+    let in_range =
+        !window.is_negative() && (WINDOW_MIN..=WINDOW_MAX).contains(&window.unsigned_abs());
+    r.require(in_range, &[key], || {
+        format!("{key} = {text}, must be in [6s; 1h0m0s] range")
+    });
+    r.require(!in_range || is_whole(window), &[key], || {
+        format!("{key} = {text}, must be specified with at most second precision")
+    });
+    let key = "panic-window-percentage";
     let panic = s.panic_window_percentage;
-    r.require(
-        (1.0..=100.0).contains(&panic),
-        "panic-window-percentage",
-        || format!("panic-window-percentage = {panic}, must be in [1, 100] interval"),
-    );
+    r.require((1.0..=100.0).contains(&panic), &[key], || {
+        format!("{key} = {}, must be in [1, 100] interval", go::float(panic))
+    });
 }
 
 fn check_scales(r: &mut Reader<'_>, s: &Autoscaler) {
     let Autoscaler {
         initial_scale,
+        allow_zero_initial_scale: may_be_zero,
         min_scale,
         max_scale,
         max_scale_limit: limit,
         ..
     } = *s;
-    r.require(initial_scale > 0 || (initial_scale == 0 && s.allow_zero_initial_scale), "initial-scale", || {
+    let starts = initial_scale > 0 || (initial_scale == 0 && may_be_zero);
+    r.require(starts, &["initial-scale", "allow-zero-initial-scale"], || {
         format!("initial-scale = {initial_scale}, must be at least 0 (or at least 1 when allow-zero-initial-scale is false)")
     });
-    r.require(min_scale >= 0, "min-scale", || {
+    r.require(min_scale >= 0, &["min-scale"], || {
         format!("min-scale = {min_scale}, must be at least 0")
     });
-    if limit > 0 {
-        r.require((1..=limit).contains(&max_scale), "max-scale", || {
-            format!("max-scale = {max_scale}, must be in [1, max-scale-limit({limit})] range")
-        });
-    } else {
-        r.require(max_scale >= 0, "max-scale", || {
-            format!("max-scale = {max_scale}, must be at least 0")
-        });
-    }
-    r.require(limit >= 0, "max-scale-limit", || {
+    r.require(
+        limit > 0 || max_scale >= 0,
+        &["max-scale", "max-scale-limit"],
+        || format!("max-scale = {max_scale}, must be at least 0"),
+    );
+    r.require(
+        limit <= 0 || (1..=limit).contains(&max_scale),
+        &["max-scale", "max-scale-limit"],
+        || format!("max-scale = {max_scale}, must be in [1, max-scale-limit({limit})] range"),
+    );
+    r.require(limit >= 0, &["max-scale-limit"], || {
         format!("max-scale-limit = {limit}, must be at least 0")
     });
     r.require(
         max_scale <= 0 || min_scale <= max_scale,
-        "min-scale",
+        &["min-scale", "max-scale"],
         || format!("min-scale ({min_scale}) must be less than max-scale ({max_scale})"),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn nothing_written_means_the_defaults() {
-        assert_eq!(accepts::<Autoscaler, 0>([]), Autoscaler::default());
-    }
-
-    #[test]
-    #[expect(clippy::float_cmp, reason = "the very number is meant")]
-    fn a_percentage_above_one_is_percent() {
-        let fraction = |text| {
-            accepts::<Autoscaler, 1>([("container-concurrency-target-percentage", text)])
-                .container_concurrency_target_fraction
-        };
-        assert_eq!(fraction("70"), 0.7);
-        assert_eq!(fraction("0.7"), 0.7);
-        assert_eq!(fraction("1.0"), 1.0);
-        assert_eq!(fraction("1.5"), 0.015);
-    }
-
-    #[test]
-    fn out_of_range_values_are_refused() {
-        let check = |key, value, want| refuses::<Autoscaler, 1>([(key, value)], want);
-        check(
-            "min-scale",
-            "x",
-            "failed to parse data: failed to parse \"min-scale\": strconv.ParseInt: parsing \"x\": invalid syntax",
-        );
-        check(
-            "scale-to-zero-grace-period",
-            "0s",
-            "scale-to-zero-grace-period must be positive, was: 0s",
-        );
-        check(
-            "scale-down-delay",
-            "1.5s",
-            "scale-down-delay = 1.5s, must be specified with at most second precision",
-        );
-        check(
-            "scale-down-delay",
-            "-1s",
-            "scale-down-delay cannot be negative, was: -1s",
-        );
-        check(
-            "scale-to-zero-pod-retention-period",
-            "-4s",
-            "scale-to-zero-pod-retention-period cannot be negative, was: -4s",
-        );
-        check(
-            "target-burst-capacity",
-            "-2",
-            "target-burst-capacity must be either non-negative or -1 (for unlimited), was: -2.000000",
-        );
-        check(
-            "container-concurrency-target-percentage",
-            "101",
-            "container-concurrency-target-percentage = 1.010000 is outside of valid range of (0, 100]",
-        );
-        check(
-            "requests-per-second-target-default",
-            "0",
-            "requests-per-second-target-default must be at least 0.01, was: 0",
-        );
-        check(
-            "activator-capacity",
-            "0.5",
-            "activator-capacity = 0.5, must be at least 1",
-        );
-        check(
-            "max-scale-down-rate",
-            "1",
-            "max-scale-down-rate = 1, must be greater than 1.0",
-        );
-        check(
-            "stable-window",
-            "5s",
-            "stable-window = 5s, must be in [6s; 1h0m0s] range",
-        );
-        check(
-            "stable-window",
-            "6.5s",
-            "stable-window = 6.5s, must be specified with at most second precision",
-        );
-        check(
-            "panic-window-percentage",
-            "0.5",
-            "panic-window-percentage = 0.5, must be in [1, 100] interval",
-        );
-        check(
-            "initial-scale",
-            "0",
-            "initial-scale = 0, must be at least 0 (or at least 1 when allow-zero-initial-scale is false)",
-        );
-        check("min-scale", "-1", "min-scale = -1, must be at least 0");
-        check(
-            "max-scale-limit",
-            "10",
-            "max-scale = 0, must be in [1, max-scale-limit(10)] range",
-        );
-        check(
-            "max-scale-limit",
-            "-1",
-            "max-scale-limit = -1, must be at least 0",
-        );
-        refuses::<Autoscaler, 2>(
-            [("min-scale", "5"), ("max-scale", "3")],
-            "min-scale (5) must be less than max-scale (3)",
-        );
-    }
-
-    #[test]
-    fn the_edges_are_accepted() {
-        accepts::<Autoscaler, 2>([("min-scale", "3"), ("max-scale", "3")]);
-        accepts::<Autoscaler, 2>([("initial-scale", "0"), ("allow-zero-initial-scale", "true")]);
-        accepts::<Autoscaler, 1>([("target-burst-capacity", "-1")]);
-        accepts::<Autoscaler, 1>([("stable-window", "1h")]);
-    }
 }

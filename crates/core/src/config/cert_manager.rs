@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Data, Errors, Reader, Settings};
+use super::Settings;
+use super::reader::{Reader, yaml};
 
 /// The settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,7 @@ pub struct CertManager {
 }
 
 /// A reference to an issuer of cert-manager. Members that are not written keep their defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// `ClusterIssuer` or `Issuer`.
     pub kind: String,
@@ -25,6 +25,15 @@ pub struct Issuer {
     pub name: String,
     /// API group of the issuer; empty for cert-manager's own.
     pub group: String,
+}
+
+/// An issuer as operators write it.
+#[derive(Deserialize)]
+#[serde(expecting = "a reference")]
+struct Written {
+    kind: Option<String>,
+    name: Option<String>,
+    group: Option<String>,
 }
 
 impl Default for Issuer {
@@ -40,48 +49,28 @@ impl Default for Issuer {
 impl Settings for CertManager {
     const NAME: &'static str = "config-certmanager";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
-        let settings = Self {
-            issuer: issuer(&mut r, "issuerRef"),
-            cluster_local_issuer: issuer(&mut r, "clusterLocalIssuerRef"),
-            system_internal_issuer: issuer(&mut r, "systemInternalIssuerRef"),
-        };
-        r.finish(settings)
-    }
-}
-
-fn issuer(r: &mut Reader<'_>, key: &str) -> Issuer {
-    let text = r.raw(key).unwrap_or_default();
-    match serde_yaml_ng::from_str::<Option<Issuer>>(text) {
-        Ok(issuer) => issuer.unwrap_or_default(),
-        Err(cause) => {
-            r.refuse(key, cause.to_string());
-            Issuer::default()
+    fn read(r: &mut Reader<'_>) -> Self {
+        Self {
+            issuer: issuer(r, "issuerRef"),
+            cluster_local_issuer: issuer(r, "clusterLocalIssuerRef"),
+            system_internal_issuer: issuer(r, "systemInternalIssuerRef"),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, data};
-
-    #[test]
-    fn members_left_out_keep_their_defaults() {
-        let got = accepts::<CertManager, 1>([("issuerRef", "name: corp-acme")]);
-        assert_eq!(
-            got.issuer,
-            Issuer {
-                name: "corp-acme".into(),
-                ..Issuer::default()
-            }
-        );
-        assert_eq!(got.cluster_local_issuer, Issuer::default());
-    }
-
-    #[test]
-    fn other_shapes_are_refused() {
-        assert!(CertManager::parse(&data([("issuerRef", "[1, 2]")])).is_err());
+fn issuer(r: &mut Reader<'_>, key: &str) -> Issuer {
+    let default = Issuer::default();
+    match yaml(r.raw(key).unwrap_or_default()) {
+        Ok(None) => default,
+        Ok(Some(Written { kind, name, group })) => Issuer {
+            kind: kind.unwrap_or(default.kind),
+            name: name.unwrap_or(default.name),
+            group: group.unwrap_or(default.group),
+        },
+        Err(cause) => {
+            r.refuse(key, cause)
+                .hint(format!("{key} must be YAML with kind, name and group"));
+            default
+        }
     }
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Data, Reader, Settings};
 use crate::names::containers;
 use crate::template::{self, Template, Value};
 
@@ -98,26 +98,25 @@ impl Defaults {
 impl Settings for Defaults {
     const NAME: &'static str = "config-defaults";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
+        r.template(
+            &["init-container-name-template"],
+            &mut s.init_container_name_template,
+        );
+        r.template(&["container-name-template"], &mut s.container_name_template);
         r.read(
             &["allow-container-concurrency-zero"],
             &mut s.allow_container_concurrency_zero,
         );
+        s.enable_service_links = service_links(r);
         r.read(
             &["revision-timeout-seconds"],
             &mut s.revision_timeout_seconds,
         );
-        // An absent key follows the total timeout.
-        s.revision_response_start_timeout_seconds = s.revision_timeout_seconds;
         r.read(
             &["max-revision-timeout-seconds"],
             &mut s.max_revision_timeout_seconds,
-        );
-        r.read(
-            &["revision-response-start-timeout-seconds"],
-            &mut s.revision_response_start_timeout_seconds,
         );
         r.read(
             &["revision-idle-timeout-seconds"],
@@ -128,32 +127,30 @@ impl Settings for Defaults {
             &["container-concurrency-max-limit"],
             &mut s.container_concurrency_max_limit,
         );
-        r.read(&["revision-cpu-request"], &mut s.revision_cpu_request);
-        r.read(&["revision-memory-request"], &mut s.revision_memory_request);
-        r.read(
-            &["revision-ephemeral-storage-request"],
-            &mut s.revision_ephemeral_storage_request,
-        );
-        r.read(&["revision-cpu-limit"], &mut s.revision_cpu_limit);
-        r.read(&["revision-memory-limit"], &mut s.revision_memory_limit);
-        r.read(
-            &["revision-ephemeral-storage-limit"],
-            &mut s.revision_ephemeral_storage_limit,
-        );
-        r.read(&["container-name-template"], &mut s.container_name_template);
-        r.read(
-            &["init-container-name-template"],
-            &mut s.init_container_name_template,
-        );
-        if let Some(text) = r.raw("enable-service-links") {
-            s.enable_service_links = match text.trim().to_ascii_lowercase().as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            };
+        for (key, quantity) in [
+            ("revision-cpu-request", &mut s.revision_cpu_request),
+            ("revision-memory-request", &mut s.revision_memory_request),
+            (
+                "revision-ephemeral-storage-request",
+                &mut s.revision_ephemeral_storage_request,
+            ),
+            ("revision-cpu-limit", &mut s.revision_cpu_limit),
+            ("revision-memory-limit", &mut s.revision_memory_limit),
+            (
+                "revision-ephemeral-storage-limit",
+                &mut s.revision_ephemeral_storage_limit,
+            ),
+        ] {
+            r.read(&[key], quantity);
         }
-        check_timeouts(&mut r, &s);
-        check_concurrency(&mut r, &s);
+        // An absent key follows the total timeout.
+        s.revision_response_start_timeout_seconds = s.revision_timeout_seconds;
+        r.read(
+            &["revision-response-start-timeout-seconds"],
+            &mut s.revision_response_start_timeout_seconds,
+        );
+        check_timeouts(r, &s);
+        check_concurrency(r, &s);
         for (key, template) in [
             ("container-name-template", &s.container_name_template),
             (
@@ -162,17 +159,31 @@ impl Settings for Defaults {
             ),
         ] {
             if let Err(cause) = Self::container_name(template, &ObjectMeta::default()) {
-                r.refuse(key, format!("error executing template: {cause}"));
+                r.refuse(key, format!("error executing template: {cause}"))
+                    .hint(format!(
+                        "{key} can use the metadata of the Service, such as .Name"
+                    ));
             }
         }
-        r.finish(s)
+        s
+    }
+}
+
+/// Any word but the two leaves it to Kubernetes.
+fn service_links(r: &mut Reader<'_>) -> Option<bool> {
+    let text = r.raw("enable-service-links").unwrap_or("false");
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
     }
 }
 
 fn check_timeouts(r: &mut Reader<'_>, s: &Defaults) {
     let (total, max) = (s.revision_timeout_seconds, s.max_revision_timeout_seconds);
-    r.require(total <= max, "revision-timeout-seconds", || {
-        format!("revision-timeout-seconds ({total}) cannot be greater than max-revision-timeout-seconds ({max})")
+    let (total_key, max_key) = ("revision-timeout-seconds", "max-revision-timeout-seconds");
+    r.require(total <= max, &[total_key, max_key], || {
+        format!("{total_key} ({total}) cannot be greater than {max_key} ({max})")
     });
     for (key, part) in [
         (
@@ -184,90 +195,21 @@ fn check_timeouts(r: &mut Reader<'_>, s: &Defaults) {
             s.revision_idle_timeout_seconds,
         ),
     ] {
-        r.require(part <= 0 || part <= total, key, || {
-            format!("{key} ({part}) cannot be greater than revision-timeout-seconds ({total})")
+        r.require(part <= 0 || part <= total, &[key, total_key], || {
+            format!("{key} ({part}) cannot be greater than {total_key} ({total})")
         });
     }
 }
 
 fn check_concurrency(r: &mut Reader<'_>, s: &Defaults) {
     let (limit, value) = (s.container_concurrency_max_limit, s.container_concurrency);
-    r.require(limit >= 1, "container-concurrency-max-limit", || {
-        format!(
-            "expected 1 <= {limit} <= {}: container-concurrency-max-limit",
-            i32::MAX
-        )
+    let (key, limit_key) = ("container-concurrency", "container-concurrency-max-limit");
+    r.require(limit >= 1, &[limit_key], || {
+        format!("expected 1 <= {limit} <= {}: {limit_key}", i32::MAX)
     });
     r.require(
-        (0..=limit.max(0)).contains(&value) || limit < 1,
-        "container-concurrency",
-        || format!("expected 0 <= {value} <= {limit}: container-concurrency"),
+        (0..=limit).contains(&value) || limit < 1,
+        &[key, limit_key],
+        || format!("expected 0 <= {value} <= {limit}: {key}"),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn nothing_written_means_the_defaults() {
-        assert_eq!(accepts::<Defaults, 0>([]), Defaults::default());
-    }
-
-    #[test]
-    fn the_first_byte_follows_the_total_timeout() {
-        let s = accepts::<Defaults, 1>([("revision-timeout-seconds", "120")]);
-        assert_eq!(s.revision_response_start_timeout_seconds, 120);
-    }
-
-    #[test]
-    fn keys_are_held_against_each_other() {
-        refuses::<Defaults, 1>(
-            [("revision-timeout-seconds", "700")],
-            "revision-timeout-seconds (700) cannot be greater than max-revision-timeout-seconds (600)",
-        );
-        refuses::<Defaults, 1>(
-            [("revision-response-start-timeout-seconds", "400")],
-            "revision-response-start-timeout-seconds (400) cannot be greater than revision-timeout-seconds (300)",
-        );
-        refuses::<Defaults, 1>(
-            [("revision-idle-timeout-seconds", "400")],
-            "revision-idle-timeout-seconds (400) cannot be greater than revision-timeout-seconds (300)",
-        );
-        refuses::<Defaults, 1>(
-            [("container-concurrency-max-limit", "0")],
-            "expected 1 <= 0 <= 2147483647: container-concurrency-max-limit",
-        );
-        refuses::<Defaults, 1>(
-            [("container-concurrency", "2000")],
-            "expected 0 <= 2000 <= 1000: container-concurrency",
-        );
-        refuses::<Defaults, 1>(
-            [("revision-cpu-limit", "100mx")],
-            "failed to parse \"revision-cpu-limit\": unable to parse quantity's suffix",
-        );
-    }
-
-    #[test]
-    fn names_are_rendered_over_the_metadata() {
-        let s = accepts::<Defaults, 1>([("container-name-template", "{{.Name}}-main")]);
-        let meta = ObjectMeta {
-            name: Some("shop".into()),
-            ..Default::default()
-        };
-        assert_eq!(
-            Defaults::container_name(&s.container_name_template, &meta).as_deref(),
-            Ok("shop-main")
-        );
-    }
-
-    #[test]
-    fn service_links_have_three_states() {
-        let links =
-            |text| accepts::<Defaults, 1>([("enable-service-links", text)]).enable_service_links;
-        assert_eq!(links("True"), Some(true));
-        assert_eq!(links("false"), Some(false));
-        assert_eq!(links("default"), None);
-    }
 }

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Deserialize;
 
-use super::{Data, Errors, Reader, Settings};
+use super::Settings;
+use super::reader::{Reader, yaml};
 use crate::{go, syntax};
 
 /// The settings. The default has no image and does not pass the parser: the image must be given.
@@ -72,11 +73,17 @@ impl Affinity {
 }
 
 /// The revisions that a runtime class is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeClass {
     /// Labels the Revision must carry; none matches all.
     pub selector: BTreeMap<String, String>,
+}
+
+/// A runtime class as operators write it.
+#[derive(Default, Deserialize)]
+#[serde(expecting = "a map")]
+struct WrittenClass {
+    selector: Option<BTreeMap<String, String>>,
 }
 
 impl Default for Deployment {
@@ -131,8 +138,7 @@ impl Deployment {
 impl Settings for Deployment {
     const NAME: &'static str = "config-deployment";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
         let mut digest = SignedDuration::from_secs(10);
         let mut deadline = SignedDuration::from_secs(600);
@@ -153,104 +159,110 @@ impl Settings for Deployment {
             ],
             &mut s.registries_skipping_tag_resolving,
         );
-        r.read(
-            &["queueSidecarCPURequest", "queue-sidecar-cpu-request"],
-            &mut s.queue_sidecar_cpu_request,
-        );
-        r.read(
-            &["queueSidecarMemoryRequest", "queue-sidecar-memory-request"],
-            &mut s.queue_sidecar_memory_request,
-        );
-        r.read(
-            &[
+        for (legacy, key, quantity) in [
+            (
+                "queueSidecarCPURequest",
+                "queue-sidecar-cpu-request",
+                &mut s.queue_sidecar_cpu_request,
+            ),
+            (
+                "queueSidecarMemoryRequest",
+                "queue-sidecar-memory-request",
+                &mut s.queue_sidecar_memory_request,
+            ),
+            (
                 "queueSidecarEphemeralStorageRequest",
                 "queue-sidecar-ephemeral-storage-request",
-            ],
-            &mut s.queue_sidecar_ephemeral_storage_request,
-        );
-        r.read(
-            &["queueSidecarCPULimit", "queue-sidecar-cpu-limit"],
-            &mut s.queue_sidecar_cpu_limit,
-        );
-        r.read(
-            &["queueSidecarMemoryLimit", "queue-sidecar-memory-limit"],
-            &mut s.queue_sidecar_memory_limit,
-        );
-        r.read(
-            &[
+                &mut s.queue_sidecar_ephemeral_storage_request,
+            ),
+            (
+                "queueSidecarCPULimit",
+                "queue-sidecar-cpu-limit",
+                &mut s.queue_sidecar_cpu_limit,
+            ),
+            (
+                "queueSidecarMemoryLimit",
+                "queue-sidecar-memory-limit",
+                &mut s.queue_sidecar_memory_limit,
+            ),
+            (
                 "queueSidecarEphemeralStorageLimit",
                 "queue-sidecar-ephemeral-storage-limit",
-            ],
-            &mut s.queue_sidecar_ephemeral_storage_limit,
-        );
+                &mut s.queue_sidecar_ephemeral_storage_limit,
+            ),
+        ] {
+            r.read(&[legacy, key], quantity);
+        }
         r.read(
             &["queue-sidecar-token-audiences"],
             &mut s.queue_sidecar_token_audiences,
         );
         s.queue_sidecar_token_audiences.remove("");
-        r.read(&["queue-sidecar-rootca"], &mut s.queue_sidecar_rootca);
-        r.read(
-            &["queue-sidecar-tls-min-version"],
-            &mut s.queue_sidecar_tls_min_version,
-        );
-        r.read(
-            &["queue-sidecar-tls-max-version"],
-            &mut s.queue_sidecar_tls_max_version,
-        );
-        r.read(
-            &["queue-sidecar-tls-cipher-suites"],
-            &mut s.queue_sidecar_tls_cipher_suites,
-        );
-        r.read(
-            &["queue-sidecar-tls-curve-preferences"],
-            &mut s.queue_sidecar_tls_curve_preferences,
-        );
+        for (key, text) in [
+            ("queue-sidecar-rootca", &mut s.queue_sidecar_rootca),
+            (
+                "queue-sidecar-tls-min-version",
+                &mut s.queue_sidecar_tls_min_version,
+            ),
+            (
+                "queue-sidecar-tls-max-version",
+                &mut s.queue_sidecar_tls_max_version,
+            ),
+            (
+                "queue-sidecar-tls-cipher-suites",
+                &mut s.queue_sidecar_tls_cipher_suites,
+            ),
+            (
+                "queue-sidecar-tls-curve-preferences",
+                &mut s.queue_sidecar_tls_curve_preferences,
+            ),
+        ] {
+            r.read(&[key], text);
+        }
         r.read(
             &["pod-is-always-schedulable"],
             &mut s.pod_is_always_schedulable,
         );
-        s.default_affinity_type = affinity(&mut r);
-        s.runtime_class_name = runtime_classes(&mut r);
-
         r.require(
             !s.queue_sidecar_image.is_empty(),
-            "queue-sidecar-image",
+            &["queue-sidecar-image"],
             || "queue-sidecar-image cannot be empty or unset".to_owned(),
         );
         let positive = |r: &mut Reader<'_>, key: &str, value: SignedDuration| {
-            r.require(value > SignedDuration::ZERO, key, || {
+            r.require(value > SignedDuration::ZERO, &[key], || {
                 format!(
                     "{key} cannot be a non-positive duration, was {}",
                     go::duration(value)
                 )
             });
         };
-        positive(&mut r, "progress-deadline", deadline);
-        r.require(deadline.subsec_nanos() == 0, "progress-deadline", || {
+        positive(r, "progress-deadline", deadline);
+        r.require(deadline.subsec_nanos() == 0, &["progress-deadline"], || {
             format!(
                 "progress-deadline must be rounded to a whole second, was: {}",
                 go::duration(deadline)
             )
         });
-        positive(&mut r, "digest-resolution-timeout", digest);
+        positive(r, "digest-resolution-timeout", digest);
         s.digest_resolution_timeout = digest.unsigned_abs();
         s.progress_deadline = deadline.unsigned_abs();
-        r.finish(s)
+        s.default_affinity_type = affinity(r);
+        s.runtime_class_name = runtime_classes(r);
+        s
     }
 }
 
 fn affinity(r: &mut Reader<'_>) -> Affinity {
-    match r.raw("default-affinity-type") {
+    let key = "default-affinity-type";
+    match r.raw(key) {
         None | Some("prefer-spread-revision-over-nodes") => Affinity::PreferSpreadRevisionOverNodes,
         Some("none") => Affinity::None,
         Some(other) => {
             r.refuse(
-                "default-affinity-type",
-                format!(
-                    "unsupported default-affinity-type value: {}",
-                    go::quote(other)
-                ),
-            );
+                key,
+                format!("unsupported {key} value: {}", go::quote(other)),
+            )
+            .hint("must be prefer-spread-revision-over-nodes or none");
             Affinity::default()
         }
     }
@@ -258,36 +270,28 @@ fn affinity(r: &mut Reader<'_>) -> Affinity {
 
 fn runtime_classes(r: &mut Reader<'_>) -> BTreeMap<String, RuntimeClass> {
     let key = "runtime-class-name";
-    let Some(text) = r.raw(key) else {
-        return BTreeMap::new();
+    let written: BTreeMap<String, Option<WrittenClass>> = match yaml(r.raw(key).unwrap_or_default())
+    {
+        Ok(classes) => classes.unwrap_or_default(),
+        Err(cause) => {
+            r.refuse(
+                key,
+                format!("{key} cannot be parsed, please check the format: {cause}"),
+            );
+            return BTreeMap::new();
+        }
     };
-    let classes: BTreeMap<String, Option<RuntimeClass>> =
-        match serde_yaml_ng::from_str::<Option<_>>(text) {
-            Ok(classes) => classes.unwrap_or_default(),
-            Err(cause) => {
-                r.refuse(
-                    key,
-                    format!(
-                        "runtime-class-name cannot be parsed, please check the format: {cause}"
-                    ),
-                );
-                return BTreeMap::new();
-            }
-        };
-    let classes: BTreeMap<String, RuntimeClass> = classes
-        .into_iter()
-        .map(|(name, class)| (name, class.unwrap_or_default()))
-        .collect();
-    for (name, class) in &classes {
-        let faults = syntax::dns1123_subdomain(name);
-        r.require(faults.is_empty(), key, || {
+    let mut classes = BTreeMap::new();
+    for (name, class) in written {
+        let selector = class.unwrap_or_default().selector.unwrap_or_default();
+        let faults = syntax::dns1123_subdomain(&name);
+        r.require(faults.is_empty(), &[key], || {
             format!(
-                "runtime-class-name {name} selector not valid DNSSubdomain: {}",
+                "{key} {name} selector not valid DNSSubdomain: {}",
                 go::list(&faults)
             )
         });
-        let faults: Vec<String> = class
-            .selector
+        let faults: Vec<String> = selector
             .iter()
             .flat_map(|(k, v)| {
                 syntax::qualified_name(k)
@@ -295,97 +299,10 @@ fn runtime_classes(r: &mut Reader<'_>) -> BTreeMap<String, RuntimeClass> {
                     .chain(syntax::label_value(v))
             })
             .collect();
-        r.require(faults.is_empty(), key, || {
-            format!(
-                "runtime-class-name {name} selector invalid: {}",
-                faults.join(", ")
-            )
+        r.require(faults.is_empty(), &[key], || {
+            format!("{key} {name} selector invalid: {}", faults.join(", "))
         });
+        classes.insert(name, RuntimeClass { selector });
     }
     classes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, data, refuses};
-
-    const IMAGE: (&str, &str) = ("queue-sidecar-image", "registry.example/queue:1");
-
-    #[test]
-    fn only_the_image_is_mandatory() {
-        let s = accepts::<Deployment, 1>([IMAGE]);
-        assert_eq!(
-            s,
-            Deployment {
-                queue_sidecar_image: IMAGE.1.into(),
-                ..Deployment::default()
-            }
-        );
-        refuses::<Deployment, 0>([], "queue-sidecar-image cannot be empty or unset");
-    }
-
-    #[test]
-    fn the_new_spelling_wins() {
-        let s = accepts::<Deployment, 3>([
-            IMAGE,
-            ("progressDeadline", "1s"),
-            ("progress-deadline", "2s"),
-        ]);
-        assert_eq!(s.progress_deadline, Duration::from_secs(2));
-        assert_eq!(
-            accepts::<Deployment, 1>([("queueSidecarImage", "old")]).queue_sidecar_image,
-            "old"
-        );
-    }
-
-    #[test]
-    fn bad_values_are_refused() {
-        refuses::<Deployment, 2>(
-            [IMAGE, ("progress-deadline", "0s")],
-            "progress-deadline cannot be a non-positive duration, was 0s",
-        );
-        refuses::<Deployment, 2>(
-            [IMAGE, ("progress-deadline", "1.5s")],
-            "progress-deadline must be rounded to a whole second, was: 1.5s",
-        );
-        refuses::<Deployment, 2>(
-            [IMAGE, ("digest-resolution-timeout", "-1s")],
-            "digest-resolution-timeout cannot be a non-positive duration, was -1s",
-        );
-        refuses::<Deployment, 2>(
-            [IMAGE, ("default-affinity-type", "x")],
-            "unsupported default-affinity-type value: \"x\"",
-        );
-        assert!(Deployment::parse(&data([IMAGE, ("runtime-class-name", "Bad_Name: {}")])).is_err());
-    }
-
-    #[test]
-    fn the_most_specific_runtime_class_wins_and_ties_go_by_name() {
-        let s = accepts::<Deployment, 2>([
-            IMAGE,
-            (
-                "runtime-class-name",
-                "kata: {}\nabc:\ngvisor: {selector: {sandbox: strict}}\n",
-            ),
-        ]);
-        let strict = BTreeMap::from([("sandbox".to_owned(), "strict".to_owned())]);
-        assert_eq!(s.runtime_class_for(&strict), Some("gvisor"));
-        assert_eq!(s.runtime_class_for(&BTreeMap::new()), Some("abc"));
-        assert_eq!(Deployment::default().runtime_class_for(&strict), None);
-    }
-
-    #[test]
-    fn registries_and_audiences_are_sets() {
-        let s = accepts::<Deployment, 3>([
-            IMAGE,
-            ("registries-skipping-tag-resolving", "a, b"),
-            ("queue-sidecar-token-audiences", ""),
-        ]);
-        assert_eq!(
-            s.registries_skipping_tag_resolving,
-            ["a", "b"].map(str::to_owned).into()
-        );
-        assert!(s.queue_sidecar_token_audiences.is_empty());
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Data, Errors, Reader, Settings, example};
+use super::reader::{Reader, yaml};
+use super::{Settings, example};
 use crate::names::labels;
 
 /// The settings: base domains with the routes they are for.
@@ -20,7 +21,7 @@ struct Entry {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(expecting = "a map")]
 struct Written {
     selector: Option<BTreeMap<String, String>>,
     #[serde(rename = "type")]
@@ -61,87 +62,31 @@ impl Domain {
 impl Settings for Domain {
     const NAME: &'static str = "config-domain";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut domains = BTreeMap::new();
-        for (domain, text) in data.iter().filter(|(key, _)| *key != example::KEY) {
-            match serde_yaml_ng::from_str::<Option<Written>>(text) {
+        for (domain, text) in r.all("") {
+            if domain == example::KEY {
+                continue;
+            }
+            match yaml(text) {
                 Ok(written) => {
                     let Written { selector, type_ } = written.unwrap_or_default();
                     let selector = selector.unwrap_or_default();
                     // Everything may fall to a default domain, so it is always eligible.
                     let is_wildcard = selector.is_empty() || type_.as_deref() == Some("wildcard");
                     domains.insert(
-                        domain.clone(),
+                        domain.to_owned(),
                         Entry {
                             selector,
                             is_wildcard,
                         },
                     );
                 }
-                Err(cause) => r.refuse(domain, cause.to_string()),
+                Err(cause) => r.refuse(domain, cause).hint(format!(
+                    "{domain} must be empty or YAML with selector and type"
+                )),
             }
         }
-        r.finish(Self { domains })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, data};
-
-    #[track_caller]
-    fn check(domain: &Domain, labels: &[(&str, &str)], want: &str) {
-        let labels = labels
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        assert_eq!(domain.lookup(&labels, "cluster.local"), want);
-    }
-
-    #[test]
-    fn the_most_specific_domain_wins_and_ties_go_by_name() {
-        let domain = accepts::<Domain, 5>([
-            ("_example", "anything: ["),
-            ("example.org", ""),
-            ("tier.example.org", "selector: {tier: internal}"),
-            ("app.example.org", "selector: {app: shop}"),
-            ("both.example.org", "selector: {app: shop, tier: internal}"),
-        ]);
-        check(&domain, &[], "example.org");
-        check(&domain, &[("tier", "internal")], "tier.example.org");
-        check(
-            &domain,
-            &[("tier", "internal"), ("app", "shop")],
-            "both.example.org",
-        );
-        check(
-            &domain,
-            &[("tier", "internal"), (labels::VISIBILITY, "cluster-local")],
-            "svc.cluster.local",
-        );
-        check(&domain, &[(labels::VISIBILITY, "other")], "example.org");
-        assert_eq!(
-            domain.wildcard_domains().collect::<Vec<_>>(),
-            ["example.org"]
-        );
-    }
-
-    #[test]
-    fn what_no_entry_is_for_stays_inside() {
-        check(&Domain::default(), &[], "svc.cluster.local");
-        let domain =
-            accepts::<Domain, 1>([("a.example.org", "{selector: {a: b}, type: wildcard}")]);
-        check(&domain, &[], "svc.cluster.local");
-        assert_eq!(domain.wildcard_domains().count(), 1);
-    }
-
-    #[test]
-    fn each_bad_entry_is_named() {
-        let errors =
-            Domain::parse(&data([("a.org", "[1"), ("b.org", "x: {"), ("c.org", "")])).unwrap_err();
-        let keys: Vec<_> = errors.problems().iter().map(|p| p.key.as_str()).collect();
-        assert_eq!(keys, ["a.org", "b.org"]);
+        Self { domains }
     }
 }

@@ -82,17 +82,22 @@ mod tests {
     use crate::config::test::data;
 
     #[test]
-    fn checksums_match_upstreams() {
+    fn config_1_3_checksum_vectors() {
         assert_eq!(checksum("a: \"1\"\n\n\nb: \"2\"\n"), "c4fec53e");
         assert_eq!(
             checksum("################\n#  EXAMPLE\n\n  key: \"1\""),
             "397014b3"
         );
+        // Line breaks of either kind count alike, as does white space around the block.
         assert_eq!(checksum("a: \"1\"\r\n\r\nb: \"2\""), "c4fec53e");
+        assert_eq!(
+            checksum("\u{a0}\n a: \"1\"\n\r\nb: \"2\"\t\u{2003}"),
+            "c4fec53e"
+        );
     }
 
     #[test]
-    fn only_a_block_with_a_differing_checksum_is_refused() {
+    fn config_1_3_only_a_block_with_a_differing_checksum_is_refused() {
         let block = data([(KEY, "a: \"1\"\nb: \"2\"")]);
         let annotated = |sum: &str| BTreeMap::from([(EXAMPLE_CHECKSUM.to_owned(), sum.to_owned())]);
         assert_eq!(check(&block, &annotated("c4fec53e")), Ok(()));

@@ -1,6 +1,6 @@
 //! `config-features`: what users may write and which behaviour is on.
 
-use super::{Data, Errors, Settings};
+use super::{Reader, Settings};
 
 /// Whether a feature is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +24,22 @@ pub enum SecurePodDefaults {
     /// None.
     #[default]
     Disabled,
+}
+
+/// A flag by its key, for rules that tell which flag would allow something.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    /// The key in the ConfigMap.
+    pub key: &'static str,
+    state: fn(&Features) -> Flag,
+}
+
+impl Switch {
+    /// How the flag is set.
+    #[must_use]
+    pub fn of(self, features: &Features) -> Flag {
+        (self.state)(features)
+    }
 }
 
 impl Flag {
@@ -87,21 +103,30 @@ macro_rules! flags {
             }
         }
 
+        /// Each flag under the name of its field.
+        pub mod switch {
+            #![allow(non_upper_case_globals, reason = "they are called as the fields are")]
+
+            use super::Switch;
+
+            $($(#[$doc])* pub const $field: Switch = Switch { key: $key, state: |f| f.$field };)*
+        }
+
         impl Settings for Features {
             const NAME: &'static str = "config-features";
 
             /// Never fails: a word that is not a flag leaves the default.
-            fn parse(data: &Data) -> Result<Self, Errors> {
+            fn read(r: &mut Reader<'_>) -> Self {
                 let mut features = Self::default();
                 $(
-                    if let Some(flag) = data.get($key).and_then(|text| Flag::read(text)) {
+                    if let Some(flag) = r.raw($key).and_then(Flag::read) {
                         features.$field = flag;
                     }
                 )*
-                if let Some(value) = data.get("secure-pod-defaults").and_then(|text| SecurePodDefaults::read(text)) {
+                if let Some(value) = r.raw("secure-pod-defaults").and_then(SecurePodDefaults::read) {
                     features.secure_pod_defaults = value;
                 }
-                Ok(features)
+                features
             }
         }
     };
@@ -162,7 +187,7 @@ flags! {
     pod_spec_volumes_mount_propagation = "kubernetes.podspec-volumes-mount-propagation", Disabled;
     /// `persistentVolumeClaim` volumes.
     pod_spec_persistent_volume_claim = "kubernetes.podspec-persistent-volume-claim", Disabled;
-    /// Such volumes that can be written.
+    /// `persistentVolumeClaim` volumes that can be written.
     pod_spec_persistent_volume_write = "kubernetes.podspec-persistent-volume-write", Disabled;
     /// Choosing a tag by a request header.
     tag_header_based_routing = "tag-header-based-routing", Disabled;
@@ -172,36 +197,4 @@ flags! {
     queueproxy_mount_podinfo = "queueproxy.mount-podinfo", Disabled;
     /// Resources of queue-proxy where none are set.
     queueproxy_resource_defaults = "queueproxy.resource-defaults", Disabled;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::accepts;
-
-    #[test]
-    fn two_flags_are_on_unless_turned_off() {
-        let f = accepts::<Features, 0>([]);
-        assert_eq!(
-            (f.multi_container, f.pod_spec_volumes_empty_dir),
-            (Flag::Enabled, Flag::Enabled)
-        );
-        assert_eq!(f, Features::default());
-    }
-
-    #[test]
-    fn case_does_not_matter_and_other_words_change_nothing() {
-        let f = accepts::<Features, 4>([
-            ("multi-container", "perhaps"),
-            ("kubernetes.podspec-affinity", "aLLowed"),
-            ("secure-pod-defaults", "Allowed"),
-            ("autodetect-http2", "ENABLED"),
-        ]);
-        assert_eq!(f.multi_container, Flag::Enabled);
-        assert_eq!(f.pod_spec_affinity, Flag::Allowed);
-        assert_eq!(f.secure_pod_defaults, SecurePodDefaults::Disabled);
-        assert!(f.autodetect_http2.is_enabled());
-        let f = accepts::<Features, 1>([("secure-pod-defaults", "allowRootBounded")]);
-        assert_eq!(f.secure_pod_defaults, SecurePodDefaults::AllowRootBounded);
-    }
 }

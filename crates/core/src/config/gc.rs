@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Reader, Settings};
 use crate::go;
 
 /// The settings.
@@ -32,38 +32,47 @@ impl Default for Gc {
 impl Settings for Gc {
     const NAME: &'static str = "config-gc";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::with_prefix(data, "failed to parse data: ");
+    const PREFIX: &'static str = "failed to parse data: ";
+
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
         let mut min: i64 = 20;
         r.read(&["min-non-active-revisions"], &mut min);
-        s.retain_since_create_time = period(
-            &mut r,
-            "retain-since-create-time",
-            s.retain_since_create_time,
-        );
+        s.retain_since_create_time =
+            period(r, "retain-since-create-time", s.retain_since_create_time);
         s.retain_since_last_active_time = period(
-            &mut r,
+            r,
             "retain-since-last-active-time",
             s.retain_since_last_active_time,
         );
-        s.max_non_active_revisions = maximum(&mut r, s.max_non_active_revisions);
-        match usize::try_from(min) {
-            Ok(min) => s.min_non_active_revisions = min,
-            Err(_) => r.refuse(
-                "min-non-active-revisions",
-                format!("min-non-active-revisions must be non-negative, was: {min}"),
-            ),
-        }
+        s.max_non_active_revisions = maximum(r, s.max_non_active_revisions);
+        let (min_key, max_key) = ("min-non-active-revisions", "max-non-active-revisions");
+        r.require(min >= 0, &[min_key], || {
+            format!("{min_key} must be non-negative, was: {min}")
+        });
+        s.min_non_active_revisions = usize::try_from(min).unwrap_or_default();
         let min = s.min_non_active_revisions;
         if let Some(max) = s.max_non_active_revisions {
-            r.require(min <= max, "min-non-active-revisions", || {
-                format!(
-                    "min-non-active-revisions({min}) must be <= max-non-active-revisions({max})"
-                )
+            r.require(min <= max, &[min_key, max_key], || {
+                format!("{min_key}({min}) must be <= {max_key}({max})")
             });
         }
-        r.finish(s)
+        s
+    }
+}
+
+/// A limit as it is written: nothing keeps the default, one word turns it off.
+enum Limit<'a> {
+    Default,
+    Disabled,
+    Text(&'a str),
+}
+
+fn limit<'a>(r: &mut Reader<'a>, key: &str) -> Limit<'a> {
+    match r.raw(key).map(str::trim) {
+        None | Some("") => Limit::Default,
+        Some(text) if text.eq_ignore_ascii_case("disabled") => Limit::Disabled,
+        Some(text) => Limit::Text(text),
     }
 }
 
@@ -72,73 +81,33 @@ fn period(
     key: &str,
     default: Option<SignedDuration>,
 ) -> Option<SignedDuration> {
-    let fault = match r.raw(key) {
-        None | Some("") => return default,
-        Some(text) if text.eq_ignore_ascii_case("disabled") => return None,
-        Some(text) => match go::parse_duration(text) {
+    let fault = match limit(r, key) {
+        Limit::Default => return default,
+        Limit::Disabled => return None,
+        Limit::Text(text) => match go::parse_duration(text) {
             Ok(period) if !period.is_negative() => return Some(period),
             Ok(_) => "must be non-negative".to_owned(),
             Err(cause) => cause,
         },
     };
-    r.refuse(key, format!("failed to parse {key}: {fault}"));
+    r.refuse(key, format!("failed to parse {key}: {fault}"))
+        .hint("must be a duration such as 48h, or disabled");
     default
 }
 
 fn maximum(r: &mut Reader<'_>, default: Option<usize>) -> Option<usize> {
     let key = "max-non-active-revisions";
-    match r.raw(key) {
-        None | Some("") => default,
-        Some(text) if text.eq_ignore_ascii_case("disabled") => None,
-        Some(text) => match go::parse_uint(text) {
+    match limit(r, key) {
+        Limit::Default => default,
+        Limit::Disabled => None,
+        Limit::Text(text) => match go::parse_uint(text) {
             Ok(max) => Some(max),
             Err(cause) => {
-                r.refuse(key, format!("failed to parse {key}: {cause}"));
-                default
+                r.refuse(key, format!("failed to parse {key}: {cause}"))
+                    .hint("must be a whole number, or disabled");
+                // No limit, so that nothing else is held against it.
+                None
             }
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn each_limit_can_be_turned_off() {
-        let s = accepts::<Gc, 3>([
-            ("retain-since-create-time", "Disabled"),
-            ("retain-since-last-active-time", ""),
-            ("max-non-active-revisions", "disabled"),
-        ]);
-        assert_eq!(
-            s,
-            Gc {
-                retain_since_create_time: None,
-                max_non_active_revisions: None,
-                ..Gc::default()
-            }
-        );
-    }
-
-    #[test]
-    fn bad_limits_are_refused() {
-        refuses::<Gc, 1>(
-            [("retain-since-create-time", "-1s")],
-            "failed to parse retain-since-create-time: must be non-negative",
-        );
-        refuses::<Gc, 1>(
-            [("min-non-active-revisions", "-1")],
-            "min-non-active-revisions must be non-negative, was: -1",
-        );
-        refuses::<Gc, 1>(
-            [("max-non-active-revisions", "10")],
-            "min-non-active-revisions(20) must be <= max-non-active-revisions(10)",
-        );
-        refuses::<Gc, 1>(
-            [("min-non-active-revisions", "")],
-            "failed to parse data: failed to parse \"min-non-active-revisions\": strconv.ParseInt: parsing \"\": invalid syntax",
-        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Reader, Settings};
 
 /// The most buckets that the keys of a reconciler may be spread over.
 pub const MAX_BUCKETS: u32 = 10;
@@ -40,8 +40,7 @@ impl Default for LeaderElection {
 impl Settings for LeaderElection {
     const NAME: &'static str = "config-leader-election";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
         for (keys, field) in [
             (["leaseDuration", "lease-duration"], &mut s.lease_duration),
@@ -55,56 +54,14 @@ impl Settings for LeaderElection {
         }
         r.read(&["buckets"], &mut s.buckets);
         let buckets = s.buckets;
-        r.require((1..=MAX_BUCKETS).contains(&buckets), "buckets", || {
+        r.require((1..=MAX_BUCKETS).contains(&buckets), &["buckets"], || {
             format!("buckets: value must be between 1 <= {buckets} <= {MAX_BUCKETS}")
         });
-        s.lease_prefixes = data
-            .iter()
-            .filter_map(|(key, value)| {
-                Some((
-                    key.strip_prefix("map-lease-prefix.")?.to_owned(),
-                    value.trim().to_owned(),
-                ))
-            })
+        s.lease_prefixes = r
+            .all("map-lease-prefix.")
+            .into_iter()
+            .map(|(name, prefix)| (name.to_owned(), prefix.trim().to_owned()))
             .collect();
-        r.finish(s)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn old_spellings_prefixes_and_buckets_are_read() {
-        let s = accepts::<LeaderElection, 4>([
-            ("leaseDuration", "15s"),
-            ("retry-period", "2s"),
-            ("buckets", "3"),
-            ("map-lease-prefix.controller.x.Reconciler", "mine"),
-        ]);
-        assert_eq!(
-            (
-                s.lease_duration.as_secs(),
-                s.renew_deadline.as_secs(),
-                s.retry_period.as_secs()
-            ),
-            (15, 40, 2)
-        );
-        assert_eq!(s.buckets, 3);
-        assert_eq!(s.lease_prefixes["controller.x.Reconciler"], "mine");
-    }
-
-    #[test]
-    fn buckets_have_bounds() {
-        refuses::<LeaderElection, 1>(
-            [("buckets", "11")],
-            "buckets: value must be between 1 <= 11 <= 10",
-        );
-        refuses::<LeaderElection, 1>(
-            [("buckets", "-1")],
-            "failed to parse \"buckets\": strconv.ParseUint: parsing \"-1\": invalid syntax",
-        );
+        s
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Reader, Settings};
 
 /// The settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,57 +95,32 @@ impl Logging {
 impl Settings for Logging {
     const NAME: &'static str = "config-logging";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let zap_logger_config = r.raw("zap-logger-config").unwrap_or_default().to_owned();
         // Not checked at admission: a process that cannot read it uses its built-in logger.
         let base = serde_json::from_str::<Value>(&zap_logger_config)
             .ok()
             .and_then(|json| Level::read(json.get("level")?.as_str()?));
         let mut levels = BTreeMap::new();
-        for (key, text) in data {
-            let Some(component) = key.strip_prefix("loglevel.") else {
-                continue;
-            };
+        for (component, text) in r.all("loglevel.") {
             match Level::read(text) {
                 Some(level) => {
                     levels.insert(component.to_owned(), level);
                 }
-                None => r.require(text.is_empty(), key, || {
-                    format!("invalid logging level: {text}")
-                }),
+                None if text.is_empty() || component.is_empty() => {}
+                None => {
+                    let key = format!("loglevel.{component}");
+                    r.refuse(&key, format!("invalid logging level: {text}"))
+                        .hint(format!(
+                            "{key} must be debug, info, warn, error, dpanic, panic or fatal"
+                        ));
+                }
             }
         }
-        r.finish(Self {
+        Self {
             zap_logger_config,
             levels,
             base,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn a_component_falls_back_to_the_logger_and_then_to_info() {
-        let s = accepts::<Logging, 2>([
-            ("zap-logger-config", r#"{"level": "error"}"#),
-            ("loglevel.activator", "Debug"),
-        ]);
-        assert_eq!(s.level_of("activator"), Level::Debug);
-        assert_eq!(s.level_of("controller"), Level::Error);
-        assert_eq!(Logging::default().level_of("controller"), Level::Info);
-    }
-
-    #[test]
-    fn an_unknown_level_is_refused_and_an_empty_one_ignored() {
-        refuses::<Logging, 1>(
-            [("loglevel.webhook", "loud")],
-            "invalid logging level: loud",
-        );
-        accepts::<Logging, 2>([("loglevel.webhook", ""), ("zap-logger-config", "{not json")]);
+        }
     }
 }

@@ -44,12 +44,52 @@ pub type Data = BTreeMap<String, String>;
 pub trait Settings: Sized + Default {
     /// Name of the ConfigMap, unless the environment overrides it.
     const NAME: &'static str;
+    /// What upstream puts before each complaint about a value that does not parse.
+    const PREFIX: &'static str = "";
+
+    /// Takes the settings out of a ConfigMap and notes what is wrong in the reader.
+    fn read(r: &mut Reader<'_>) -> Self;
 
     /// Reads the settings; what is absent keeps its default.
     ///
     /// # Errors
     /// All problems found, in the order in which upstream would look for them.
-    fn parse(data: &Data) -> Result<Self, Errors>;
+    fn parse(data: &Data) -> Result<Self, Errors> {
+        let mut r = Reader::new(data, Self::PREFIX);
+        let settings = Self::read(&mut r);
+        r.finish(settings)
+    }
+
+    /// Every key that has a meaning, old spellings among them; a star stands for any text.
+    #[must_use]
+    fn keys() -> Vec<String> {
+        let none = Data::new();
+        let mut r = Reader::new(&none, Self::PREFIX);
+        Self::read(&mut r);
+        r.asked()
+    }
+}
+
+/// Says whether a ConfigMap would be accepted.
+type Verdict = fn(&Data) -> Result<(), Errors>;
+
+/// The parsers' verdicts, by the name of the ConfigMap.
+const KNOWN: [(&str, Verdict); 11] = [
+    (Autoscaler::NAME, verdict::<Autoscaler>),
+    (CertManager::NAME, verdict::<CertManager>),
+    (Defaults::NAME, verdict::<Defaults>),
+    (Deployment::NAME, verdict::<Deployment>),
+    (Domain::NAME, verdict::<Domain>),
+    (Features::NAME, verdict::<Features>),
+    (Gc::NAME, verdict::<Gc>),
+    (LeaderElection::NAME, verdict::<LeaderElection>),
+    (Logging::NAME, verdict::<Logging>),
+    (Network::NAME, verdict::<Network>),
+    (Observability::NAME, verdict::<Observability>),
+];
+
+fn verdict<S: Settings>(data: &Data) -> Result<(), Errors> {
+    S::parse(data).map(|_| ())
 }
 
 /// Says whether a ConfigMap of this name would be accepted; names that are not ours always are.
@@ -57,42 +97,16 @@ pub trait Settings: Sized + Default {
 /// # Errors
 /// All problems found.
 pub fn check(name: &str, data: &Data) -> Result<(), Errors> {
-    fn parses<S: Settings>(data: &Data) -> Result<(), Errors> {
-        S::parse(data).map(|_| ())
-    }
-    match name {
-        Autoscaler::NAME => parses::<Autoscaler>(data),
-        CertManager::NAME => parses::<CertManager>(data),
-        Defaults::NAME => parses::<Defaults>(data),
-        Deployment::NAME => parses::<Deployment>(data),
-        Domain::NAME => parses::<Domain>(data),
-        Features::NAME => parses::<Features>(data),
-        Gc::NAME => parses::<Gc>(data),
-        LeaderElection::NAME => parses::<LeaderElection>(data),
-        Logging::NAME => parses::<Logging>(data),
-        Network::NAME => parses::<Network>(data),
-        Observability::NAME => parses::<Observability>(data),
-        _ => Ok(()),
+    match KNOWN.iter().find(|(known, _)| *known == name) {
+        Some((_, verdict)) => verdict(data),
+        None => Ok(()),
     }
 }
 
 /// Whether a ConfigMap of this name holds settings of ours.
 #[must_use]
 pub fn is_known(name: &str) -> bool {
-    const KNOWN: [&str; 11] = [
-        Autoscaler::NAME,
-        CertManager::NAME,
-        Defaults::NAME,
-        Deployment::NAME,
-        Domain::NAME,
-        Features::NAME,
-        Gc::NAME,
-        LeaderElection::NAME,
-        Logging::NAME,
-        Network::NAME,
-        Observability::NAME,
-    ];
-    KNOWN.contains(&name)
+    KNOWN.iter().any(|(known, _)| *known == name)
 }
 
 /// Reads a time as settings and annotations give it: a Go duration that is not negative.
@@ -110,8 +124,26 @@ pub struct Problem {
     pub key: String,
     /// The value as it was written; `None` when the default takes part in the conflict.
     pub value: Option<String>,
-    /// What is wrong and what is allowed, in upstream's words.
+    /// What is wrong, in upstream's words.
     pub message: String,
+    /// The key or what it may be, where upstream's words leave that open.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    fn hint(&mut self, text: impl Into<String>) {
+        self.hint = Some(text.into());
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Everything that is wrong with a ConfigMap; at least one problem.
@@ -126,13 +158,14 @@ impl Errors {
     }
 }
 
+/// One line a problem, upstream's first.
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().enumerate() {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            f.write_str(&problem.message)?;
+            write!(f, "{problem}")?;
         }
         Ok(())
     }
@@ -141,49 +174,4 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 #[cfg(test)]
-pub(crate) mod test {
-    use super::*;
-
-    /// Entries of a ConfigMap.
-    pub(crate) fn data<const N: usize>(entries: [(&str, &str); N]) -> Data {
-        entries
-            .into_iter()
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect()
-    }
-
-    /// Checks that the settings are refused with exactly this text.
-    #[track_caller]
-    pub(crate) fn refuses<S: Settings, const N: usize>(entries: [(&str, &str); N], want: &str) {
-        let got = S::parse(&data(entries)).err().map(|e| e.to_string());
-        assert_eq!(got.as_deref(), Some(want), "{entries:?}");
-    }
-
-    /// Checks that the settings are accepted.
-    #[track_caller]
-    pub(crate) fn accepts<S: Settings, const N: usize>(entries: [(&str, &str); N]) -> S {
-        S::parse(&data(entries)).unwrap_or_else(|e| panic!("{entries:?}: {e}"))
-    }
-
-    #[test]
-    fn every_problem_is_reported() {
-        let errors = Autoscaler::parse(&data([
-            ("min-scale", "x"),
-            ("activator-capacity", "0"),
-            ("max-scale-up-rate", "1"),
-        ]))
-        .unwrap_err();
-        let keys: Vec<_> = errors.problems().iter().map(|p| p.key.as_str()).collect();
-        assert_eq!(
-            keys,
-            ["min-scale", "activator-capacity", "max-scale-up-rate"]
-        );
-        assert_eq!(errors.problems()[1].value.as_deref(), Some("0"));
-    }
-
-    #[test]
-    fn names_that_are_not_ours_are_not_checked() {
-        assert!(check("config-tracing", &data([("x", "y")])).is_ok());
-        assert!(check("config-gc", &data([("min-non-active-revisions", "y")])).is_err());
-    }
-}
+pub(crate) mod test;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Data, Errors, Reader, Settings};
+use super::Settings;
+use super::reader::{Reader, yaml};
 use crate::go;
 use crate::template::{self, Template, Value};
 
@@ -148,8 +149,7 @@ impl Network {
 impl Settings for Network {
     const NAME: &'static str = "config-network";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
+    fn read(r: &mut Reader<'_>) -> Self {
         let mut s = Self::default();
         let mut rollout: i64 = 0;
         let mut encryption = false;
@@ -158,11 +158,6 @@ impl Settings for Network {
             &["certificate.class", "certificate-class"],
             &mut s.certificate_class,
         );
-        r.read(
-            &["domainTemplate", "domain-template"],
-            &mut s.domain_template,
-        );
-        r.read(&["tagTemplate", "tag-template"], &mut s.tag_template);
         r.read(&["rolloutDuration", "rollout-duration"], &mut rollout);
         r.read(
             &[
@@ -181,94 +176,89 @@ impl Settings for Network {
         );
         r.read(&["internal-encryption"], &mut encryption);
 
-        match u64::try_from(rollout) {
-            Ok(seconds) => s.rollout_duration = Duration::from_secs(seconds),
-            Err(_) => r.refuse(
-                "rollout-duration",
-                format!("rollout-duration must be a positive integer, but was {rollout}"),
-            ),
-        }
-        s.mesh_compatibility_mode = mesh_mode(&r);
-        s.namespace_wildcard_cert_selector = wildcard_selector(&mut r);
-        check_templates(&mut r, &s);
+        s.mesh_compatibility_mode = mesh_mode(r);
+        s.namespace_wildcard_cert_selector = wildcard_selector(r);
+
+        r.require(rollout >= 0, &["rollout-duration"], || {
+            format!("rollout-duration must be a positive integer, but was {rollout}")
+        });
+        s.rollout_duration = Duration::from_secs(rollout.unsigned_abs());
+        read_templates(r, &mut s);
         s.external_domain_tls = ["external-domain-tls", "auto-tls", "autoTLS"]
+            .map(|key| r.raw(key))
             .into_iter()
-            .find_map(|key| r.raw(key))
+            .flatten()
+            .next()
             .is_some_and(|text| text.eq_ignore_ascii_case("enabled"));
-        s.cluster_local_domain_tls = switch(&mut r, "cluster-local-domain-tls");
-        s.system_internal_tls = switch(&mut r, "system-internal-tls") || encryption;
-        s.http_protocol = http_protocol(&mut r);
-        r.finish(s)
+        s.http_protocol = http_protocol(r);
+        s.system_internal_tls = switch(r, "system-internal-tls") || encryption;
+        s.cluster_local_domain_tls = switch(r, "cluster-local-domain-tls");
+        s
     }
 }
 
-fn mesh_mode(r: &Reader<'_>) -> MeshMode {
-    match r
-        .raw("mesh-compatibility-mode")
-        .map(|text| text.trim().to_ascii_lowercase())
-        .as_deref()
-    {
-        Some("enabled") => MeshMode::Enabled,
-        Some("disabled") => MeshMode::Disabled,
+fn mesh_mode(r: &mut Reader<'_>) -> MeshMode {
+    let text = r.raw("mesh-compatibility-mode").unwrap_or_default();
+    match text.to_ascii_lowercase().as_str() {
+        "enabled" => MeshMode::Enabled,
+        "disabled" => MeshMode::Disabled,
         _ => MeshMode::Auto,
     }
 }
 
 fn wildcard_selector(r: &mut Reader<'_>) -> Option<LabelSelector> {
     let key = "namespace-wildcard-cert-selector";
-    let text = r.raw(key).filter(|text| !text.trim().is_empty())?;
-    match serde_yaml_ng::from_str(text) {
+    match yaml(r.raw(key).unwrap_or_default()) {
         Ok(selector) => selector,
         Err(cause) => {
-            r.refuse(key, cause.to_string());
+            r.refuse(key, cause)
+                .hint(format!("{key} must be a label selector in YAML"));
             None
         }
     }
 }
 
 fn switch(r: &mut Reader<'_>, key: &str) -> bool {
-    match r.raw(key) {
-        None => false,
-        Some(text) if text.eq_ignore_ascii_case("enabled") => true,
-        Some(text) if text.eq_ignore_ascii_case("disabled") => false,
-        Some(text) => {
-            r.refuse(
-                key,
-                format!(
-                    "{key} with value: {} in config-network ConfigMap is not supported",
-                    go::quote(text)
-                ),
-            );
-            false
-        }
+    let text = r.raw(key).unwrap_or_default();
+    match text.to_ascii_lowercase().as_str() {
+        "enabled" => return true,
+        "" | "disabled" => return false,
+        _ => {}
     }
+    let text = go::quote(text);
+    r.refuse(
+        key,
+        format!("{key} with value: {text} in config-network ConfigMap is not supported"),
+    )
+    .hint("must be Enabled or Disabled");
+    false
 }
 
 fn http_protocol(r: &mut Reader<'_>) -> HttpProtocol {
-    let key = "http-protocol";
-    match r
-        .raw(key)
-        .or_else(|| r.raw("httpProtocol"))
-        .map(str::to_ascii_lowercase)
-        .as_deref()
-    {
-        None | Some("" | "enabled") => HttpProtocol::Enabled,
-        Some("redirected") => HttpProtocol::Redirected,
-        Some("disabled") => HttpProtocol::Disabled,
-        Some(_) => {
-            // Upstream prints the new key even when the old one is at fault.
-            let text = r.raw(key).unwrap_or_default();
-            r.refuse(
-                key,
-                format!("httpProtocol {text} in config-network ConfigMap is not supported"),
-            );
-            HttpProtocol::Enabled
-        }
+    let (key, old_key) = ("http-protocol", "httpProtocol");
+    let (new, old) = (r.raw(key), r.raw(old_key));
+    let text = new.or(old).unwrap_or_default();
+    match text.to_ascii_lowercase().as_str() {
+        "" | "enabled" => return HttpProtocol::Enabled,
+        "redirected" => return HttpProtocol::Redirected,
+        "disabled" => return HttpProtocol::Disabled,
+        _ => {}
     }
+    let culprit = if new.is_some() { key } else { old_key };
+    // Upstream prints the new key's value even when the old one is at fault.
+    let printed = new.unwrap_or_default();
+    r.refuse(
+        culprit,
+        format!("httpProtocol {printed} in config-network ConfigMap is not supported"),
+    )
+    .hint(format!("{culprit} must be Enabled, Redirected or Disabled"));
+    HttpProtocol::Enabled
 }
 
 /// Renders both templates over sample values, so that a route never meets a broken one.
-fn check_templates(r: &mut Reader<'_>, s: &Network) {
+fn read_templates(r: &mut Reader<'_>, s: &mut Network) {
+    let (key, old_key) = ("domain-template", "domainTemplate");
+    r.template(&[old_key, key], &mut s.domain_template);
     let none = BTreeMap::new();
     let sample = DomainFields {
         name: "foo",
@@ -277,135 +267,48 @@ fn check_templates(r: &mut Reader<'_>, s: &Network) {
         annotations: &none,
         labels: &none,
     };
-    match s.host(sample) {
-        Err(cause) => r.refuse("domain-template", cause.to_string()),
-        Ok(host) => {
-            let (host, path) = host
-                .find('/')
-                .map_or((host.as_str(), ""), |at| host.split_at(at));
-            if host.is_empty() {
-                r.refuse("domain-template", "empty hostname");
-            } else if !path.is_empty() {
-                r.refuse(
-                    "domain-template",
-                    format!("domain template has url path: {path}"),
-                );
-            }
-        }
+    let checked = s
+        .host(sample)
+        .map_err(|cause| cause.to_string())
+        .and_then(|host| check_host(&host));
+    if let Err(cause) = checked {
+        r.refuse(key, cause).hint(format!(
+            "{key} must make a host name of .Name, .Namespace, .Domain, .Labels and .Annotations"
+        ));
     }
-    if let Err(cause) = s.tag_label("sample", "foo") {
-        r.refuse("tag-template", cause.to_string());
+    let (key, old_key) = ("tag-template", "tagTemplate");
+    r.template(&[old_key, key], &mut s.tag_template);
+    if let Err(cause) = s.tag_label("v2", "foo") {
+        r.refuse(key, cause.to_string())
+            .hint(format!("{key} must make a name of .Tag and .Name"));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, data, refuses};
-
-    #[test]
-    fn nothing_written_means_the_defaults() {
-        assert_eq!(accepts::<Network, 0>([]), Network::default());
+/// What is wrong with the host as the part of a URL between `https://` and its end.
+fn check_host(text: &str) -> Result<(), String> {
+    let url = || go::quote(&format!("https://{text}"));
+    if text.chars().any(|c| c.is_ascii_control()) {
+        return Err(format!(
+            "parse {}: net/url: invalid control character in URL",
+            url()
+        ));
     }
-
-    #[test]
-    fn the_stock_templates_render() {
-        let none = BTreeMap::new();
-        let fields = DomainFields {
-            name: "shop",
-            namespace: "demo",
-            domain: "example.org",
-            annotations: &none,
-            labels: &none,
-        };
-        let s = Network::default();
-        assert_eq!(s.host(fields).as_deref(), Ok("shop.demo.example.org"));
-        assert_eq!(s.tag_label("blue", "shop").as_deref(), Ok("blue-shop"));
+    let (host, rest) = text.split_at(text.find(['/', '?']).unwrap_or(text.len()));
+    let belongs = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(c);
+    if let Some(stranger) = host.chars().find(|c| !belongs(*c)) {
+        return Err(format!(
+            "parse {}: invalid character {} in host name",
+            url(),
+            go::quote(&stranger.to_string())
+        ));
     }
-
-    #[test]
-    fn a_template_may_use_labels() {
-        let labels = BTreeMap::from([("team".to_owned(), "till".to_owned())]);
-        let s = accepts::<Network, 1>([(
-            "domain-template",
-            "{{.Name}}.{{index .Labels \"team\"}}.{{.Domain}}",
-        )]);
-        let none = BTreeMap::new();
-        let fields = DomainFields {
-            name: "shop",
-            namespace: "demo",
-            domain: "example.org",
-            annotations: &none,
-            labels: &labels,
-        };
-        assert_eq!(s.host(fields).as_deref(), Ok("shop.till.example.org"));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if host.split(':').next().is_none_or(str::is_empty) {
+        return Err("empty hostname".to_owned());
     }
-
-    #[test]
-    fn templates_that_make_no_host_are_refused() {
-        refuses::<Network, 1>(
-            [("domain-template", "{{.Name}}/x")],
-            "domain template has url path: /x",
-        );
-        refuses::<Network, 1>([("domain-template", "")], "empty hostname");
-        assert!(Network::parse(&data([("domain-template", "{{.Nope}}")])).is_err());
-        assert!(Network::parse(&data([("tag-template", "{{.Namespace}}")])).is_err());
-    }
-
-    #[test]
-    fn tls_keys_interplay() {
-        assert!(accepts::<Network, 1>([("auto-tls", "Enabled")]).external_domain_tls);
-        assert!(
-            !accepts::<Network, 2>([("auto-tls", "Enabled"), ("external-domain-tls", "no")])
-                .external_domain_tls
-        );
-        assert!(
-            accepts::<Network, 2>([
-                ("internal-encryption", "true"),
-                ("system-internal-tls", "Disabled")
-            ])
-            .system_internal_tls
-        );
-        refuses::<Network, 1>(
-            [("system-internal-tls", "x")],
-            "system-internal-tls with value: \"x\" in config-network ConfigMap is not supported",
-        );
-        refuses::<Network, 1>(
-            [("cluster-local-domain-tls", "x")],
-            "cluster-local-domain-tls with value: \"x\" in config-network ConfigMap is not supported",
-        );
-    }
-
-    #[test]
-    fn http_protocol_is_a_closed_set() {
-        assert_eq!(
-            accepts::<Network, 1>([("httpProtocol", "REDIRECTED")]).http_protocol,
-            HttpProtocol::Redirected
-        );
-        refuses::<Network, 1>(
-            [("http-protocol", "x")],
-            "httpProtocol x in config-network ConfigMap is not supported",
-        );
-        refuses::<Network, 1>(
-            [("httpProtocol", "x")],
-            "httpProtocol  in config-network ConfigMap is not supported",
-        );
-    }
-
-    #[test]
-    fn other_values_are_checked() {
-        refuses::<Network, 1>(
-            [("rollout-duration", "-1")],
-            "rollout-duration must be a positive integer, but was -1",
-        );
-        assert_eq!(
-            accepts::<Network, 1>([("mesh-compatibility-mode", "maybe")]).mesh_compatibility_mode,
-            MeshMode::Auto
-        );
-        assert_eq!(
-            accepts::<Network, 1>([("namespace-wildcard-cert-selector", "{}")])
-                .namespace_wildcard_cert_selector,
-            Some(LabelSelector::default())
-        );
+    match rest {
+        "" => Ok(()),
+        rest if rest.starts_with('?') => Err(format!("domain template has url path: /{rest}")),
+        path => Err(format!("domain template has url path: {path}")),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use super::{Data, Errors, Reader, Settings};
+use super::{Reader, Settings};
 use crate::go;
 use crate::template::Template;
 
@@ -27,7 +27,7 @@ pub struct Observability {
     pub request_metrics: Metrics,
     /// Where traces go.
     pub tracing_protocol: TracingProtocol,
-    /// The address they go to.
+    /// The address traces go to.
     pub tracing_endpoint: String,
     /// The share of requests that is traced, 0 to 1.
     pub tracing_sampling_rate: f64,
@@ -41,7 +41,7 @@ pub struct Observability {
     pub revision_url_template: String,
     /// Whether requests are logged.
     pub enable_request_log: bool,
-    /// The shape of such a line.
+    /// The shape of a line of the request log.
     pub request_log_template: String,
     /// Whether queue-proxy logs probes as well.
     pub enable_probe_request_log: bool,
@@ -50,11 +50,11 @@ pub struct Observability {
 /// Where metrics go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// How they leave the process.
+    /// How metrics leave the process.
     pub protocol: MetricsProtocol,
-    /// The address they go to, or the one to listen on.
+    /// The address metrics go to, or the one to listen on.
     pub endpoint: String,
-    /// How often they are pushed; zero for the exporter's own default.
+    /// How often metrics are pushed; zero for the exporter's own default.
     pub export_interval: Duration,
 }
 
@@ -237,41 +237,12 @@ fn nanos(interval: Duration) -> Value {
 impl Settings for Observability {
     const NAME: &'static str = "config-observability";
 
-    fn parse(data: &Data) -> Result<Self, Errors> {
-        let mut r = Reader::new(data);
-        let mut s = Self {
-            metrics: metrics(
-                &mut r,
-                [
-                    "metrics-protocol",
-                    "metrics-endpoint",
-                    "metrics-export-interval",
-                ],
-            ),
-            request_metrics: metrics(
-                &mut r,
-                [
-                    "request-metrics-protocol",
-                    "request-metrics-endpoint",
-                    "request-metrics-export-interval",
-                ],
-            ),
-            ..Self::default()
-        };
-        tracing(&mut r, &mut s);
-        s.runtime_profiling = match r.raw("runtime-profiling").map(str::trim) {
-            None | Some("disabled") => Profiling::Disabled,
-            Some("enabled") => Profiling::Enabled,
-            Some(other) => {
-                r.refuse(
-                    "runtime-profiling",
-                    format!("unsupported profile setting {}", go::quote(other)),
-                );
-                Profiling::Disabled
-            }
-        };
-        s.runtime_export_interval =
-            interval(&mut r, "runtime-export-interval", s.runtime_export_interval);
+    fn read(r: &mut Reader<'_>) -> Self {
+        let mut s = Self::default();
+        tracing(r, &mut s);
+        s.metrics = metrics(r, "metrics");
+        runtime(r, &mut s);
+        s.request_metrics = metrics(r, "request-metrics");
         r.read(
             &["logging.enable-var-log-collection"],
             &mut s.enable_var_log_collection,
@@ -289,179 +260,143 @@ impl Settings for Observability {
             &["logging.enable-probe-request-log"],
             &mut s.enable_probe_request_log,
         );
-        let key = "logging.request-log-template";
-        if s.request_log_template.is_empty() {
-            r.require(!s.enable_request_log, "logging.enable-request-log", || {
-                format!(
-                    "\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified"
-                )
-            });
-        } else if let Err(cause) = Template::parse(&s.request_log_template) {
-            r.refuse(key, cause.to_string());
+        let (enable, template) = ("logging.enable-request-log", "logging.request-log-template");
+        let has_shape = !s.request_log_template.is_empty();
+        r.require(has_shape || !s.enable_request_log, &[enable], || {
+            format!("\"{enable}\" was set to true, but no \"{template}\" was specified")
+        });
+        if let Err(cause) = Template::parse(&s.request_log_template) {
+            r.refuse(template, cause.to_string())
+                .hint(format!("{template} must be a Go template"));
         }
-        r.finish(s)
+        s
     }
 }
 
-fn metrics(r: &mut Reader<'_>, [protocol, endpoint, export_interval]: [&str; 3]) -> Metrics {
-    let mut m = Metrics::default();
-    r.read(&[endpoint], &mut m.endpoint);
-    m.export_interval = interval(r, export_interval, Duration::ZERO);
-    m.protocol = match r.raw(protocol).map(str::trim) {
-        None | Some("none") => MetricsProtocol::None,
-        Some("prometheus") => MetricsProtocol::Prometheus,
-        Some("http/protobuf") => MetricsProtocol::HttpProtobuf,
-        Some("grpc") => MetricsProtocol::Grpc,
-        Some(other) => {
-            r.refuse(
-                protocol,
-                format!("unsupported protocol {}", go::quote(other)),
-            );
-            return m;
-        }
+/// One of the words under the key, the first by default; `None` if it is another.
+fn choice<T: Copy>(r: &mut Reader<'_>, key: &str, what: &str, words: &[(&str, T)]) -> Option<T> {
+    let Some(text) = r.raw(key).map(str::trim) else {
+        return Some(words[0].1);
     };
-    let name = go::quote(m.protocol.as_str());
-    match m.protocol {
-        MetricsProtocol::HttpProtobuf | MetricsProtocol::Grpc => {
-            r.require(!m.endpoint.is_empty(), endpoint, || {
-                format!("endpoint should be set when protocol is {name}")
-            })
-        }
-        MetricsProtocol::None => r.require(m.endpoint.is_empty(), endpoint, || {
-            format!("endpoint should not be set when protocol is {name}")
-        }),
-        MetricsProtocol::Prometheus => {}
+    let chosen = words.iter().find(|(word, _)| *word == text);
+    if chosen.is_none() {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        r.refuse(key, format!("unsupported {what} {}", go::quote(text)))
+            .hint(format!("{key} must be one of {}", words.join(", ")));
     }
+    chosen.map(|(_, value)| *value)
+}
+
+fn metrics(r: &mut Reader<'_>, kind: &str) -> Metrics {
+    let key = |rest: &str| format!("{kind}-{rest}");
+    let mut m = Metrics::default();
+    let (endpoint, interval) = (key("endpoint"), key("export-interval"));
+    let mut pause = SignedDuration::ZERO;
+    r.read(&[&endpoint], &mut m.endpoint);
+    r.read(&[&interval], &mut pause);
+    let protocol = choice(
+        r,
+        &key("protocol"),
+        "protocol",
+        &[
+            MetricsProtocol::None,
+            MetricsProtocol::Prometheus,
+            MetricsProtocol::HttpProtobuf,
+            MetricsProtocol::Grpc,
+        ]
+        .map(|protocol| (protocol.as_str(), protocol)),
+    );
+    if let Some(protocol) = protocol {
+        m.protocol = protocol;
+        let is_set = !m.endpoint.is_empty();
+        let verdict = match protocol {
+            MetricsProtocol::HttpProtobuf | MetricsProtocol::Grpc if !is_set => "should be set",
+            MetricsProtocol::None if is_set => "should not be set",
+            _ => "",
+        };
+        if !verdict.is_empty() {
+            let name = go::quote(protocol.as_str());
+            r.refuse(
+                &endpoint,
+                format!("endpoint {verdict} when protocol is {name}"),
+            )
+            .hint(is_now(&endpoint, &m.endpoint));
+        }
+    }
+    m.export_interval = not_negative(r, &interval, pause);
     m
 }
 
 fn tracing(r: &mut Reader<'_>, s: &mut Observability) {
-    r.read(&["tracing-endpoint"], &mut s.tracing_endpoint);
+    let key = "tracing-endpoint";
+    r.read(&[key], &mut s.tracing_endpoint);
     r.read(&["tracing-sampling-rate"], &mut s.tracing_sampling_rate);
-    let rate = s.tracing_sampling_rate;
-    s.tracing_protocol = match r.raw("tracing-protocol").map(str::trim) {
-        None | Some("none") => TracingProtocol::None,
-        Some("stdout") => TracingProtocol::Stdout,
-        Some("http/protobuf") => TracingProtocol::HttpProtobuf,
-        Some("grpc") => TracingProtocol::Grpc,
-        Some(other) => {
-            r.refuse(
-                "tracing-protocol",
-                format!("unsupported protocol {}", go::quote(other)),
-            );
-            return;
-        }
-    };
-    let is_set = !s.tracing_endpoint.is_empty();
-    match s.tracing_protocol {
-        TracingProtocol::HttpProtobuf | TracingProtocol::Grpc => {
-            r.require(is_set, "tracing-endpoint", || {
-                format!(
-                    "endpoint should be set for protocol {}",
-                    go::quote(s.tracing_protocol.as_str())
-                )
-            })
-        }
-        TracingProtocol::None | TracingProtocol::Stdout => {
-            r.require(!is_set, "tracing-endpoint", || {
+    let protocol = choice(
+        r,
+        "tracing-protocol",
+        "protocol",
+        &[
+            TracingProtocol::None,
+            TracingProtocol::Stdout,
+            TracingProtocol::HttpProtobuf,
+            TracingProtocol::Grpc,
+        ]
+        .map(|protocol| (protocol.as_str(), protocol)),
+    );
+    if let Some(protocol) = protocol {
+        s.tracing_protocol = protocol;
+        let is_set = !s.tracing_endpoint.is_empty();
+        let fault = match protocol {
+            TracingProtocol::HttpProtobuf | TracingProtocol::Grpc if !is_set => format!(
+                "endpoint should be set for protocol {}",
+                go::quote(protocol.as_str())
+            ),
+            TracingProtocol::None | TracingProtocol::Stdout if is_set => {
                 "endpoint should not be set when protocol is 'none'".to_owned()
-            })
+            }
+            _ => String::new(),
+        };
+        if !fault.is_empty() {
+            r.refuse(key, fault).hint(is_now(key, &s.tracing_endpoint));
         }
     }
-    r.require(rate <= 1.0, "tracing-sampling-rate", || {
-        format!("sampling rate {rate:.6} should be less than or equal to one")
-    });
-    r.require(rate >= 0.0, "tracing-sampling-rate", || {
-        format!("sampling rate {rate:.6} should be greater or equal to zero")
-    });
+    let rate = s.tracing_sampling_rate;
+    let verdict = if rate > 1.0 {
+        "less than or equal to one"
+    } else if rate >= 0.0 {
+        return;
+    } else {
+        "greater or equal to zero"
+    };
+    r.refuse(
+        "tracing-sampling-rate",
+        format!("sampling rate {} should be {verdict}", go::fixed(rate)),
+    )
+    .hint("tracing-sampling-rate may be 0 to 1");
 }
 
-fn interval(r: &mut Reader<'_>, key: &str, default: Duration) -> Duration {
-    let mut value = SignedDuration::try_from(default).unwrap_or(SignedDuration::MAX);
-    r.read(&[key], &mut value);
-    r.require(!value.is_negative(), key, || {
-        format!(
-            "export interval {} should be greater than zero",
-            go::quote(&go::duration(value))
+fn runtime(r: &mut Reader<'_>, s: &mut Observability) {
+    let key = "runtime-export-interval";
+    let mut pause = SignedDuration::try_from(s.runtime_export_interval).unwrap_or_default();
+    r.read(&[key], &mut pause);
+    let words = [Profiling::Disabled, Profiling::Enabled].map(|word| (word.as_str(), word));
+    let profiling = choice(r, "runtime-profiling", "profile setting", &words);
+    s.runtime_profiling = profiling.unwrap_or_default();
+    s.runtime_export_interval = not_negative(r, key, pause);
+}
+
+fn not_negative(r: &mut Reader<'_>, key: &str, pause: SignedDuration) -> Duration {
+    if pause.is_negative() {
+        let text = go::quote(&go::duration(pause));
+        r.refuse(
+            key,
+            format!("export interval {text} should be greater than zero"),
         )
-    });
-    value.unsigned_abs()
+        .hint(format!("{key} may be 0 or more"));
+    }
+    pause.unsigned_abs()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::test::{accepts, refuses};
-
-    #[test]
-    fn the_built_in_request_log_is_a_template() {
-        Template::parse(REQUEST_LOG_TEMPLATE).unwrap();
-        assert_eq!(accepts::<Observability, 0>([]), Observability::default());
-    }
-
-    #[test]
-    fn queue_proxy_gets_what_says_something() {
-        let s = Observability {
-            request_log_template: String::new(),
-            ..Observability::default()
-        };
-        let want = r#"{"metrics":{"protocol":"none"},"requestMetrics":{"protocol":"none"},"runtime":{"exportInterval":15000000000,"profiling":"disabled"},"tracing":{"protocol":"none"}}"#;
-        let tree: Value = serde_json::from_str(&s.to_json()).unwrap();
-        assert_eq!(tree, serde_json::from_str::<Value>(want).unwrap());
-    }
-
-    #[test]
-    fn protocol_and_endpoint_belong_together() {
-        refuses::<Observability, 1>(
-            [("metrics-protocol", "carrier-pigeon")],
-            "unsupported protocol \"carrier-pigeon\"",
-        );
-        refuses::<Observability, 1>(
-            [("metrics-protocol", "grpc")],
-            "endpoint should be set when protocol is \"grpc\"",
-        );
-        refuses::<Observability, 1>(
-            [("request-metrics-endpoint", "x")],
-            "endpoint should not be set when protocol is \"none\"",
-        );
-        refuses::<Observability, 1>(
-            [("tracing-protocol", "grpc")],
-            "endpoint should be set for protocol \"grpc\"",
-        );
-        refuses::<Observability, 1>(
-            [("tracing-endpoint", "x")],
-            "endpoint should not be set when protocol is 'none'",
-        );
-        accepts::<Observability, 2>([
-            ("metrics-protocol", "prometheus"),
-            ("metrics-endpoint", ":9091"),
-        ]);
-    }
-
-    #[test]
-    fn ranges_are_checked() {
-        refuses::<Observability, 1>(
-            [("tracing-sampling-rate", "1.5")],
-            "sampling rate 1.500000 should be less than or equal to one",
-        );
-        refuses::<Observability, 1>(
-            [("tracing-sampling-rate", "-0.1")],
-            "sampling rate -0.100000 should be greater or equal to zero",
-        );
-        refuses::<Observability, 1>(
-            [("metrics-export-interval", "-1s")],
-            "export interval \"-1s\" should be greater than zero",
-        );
-        refuses::<Observability, 1>(
-            [("runtime-profiling", "x")],
-            "unsupported profile setting \"x\"",
-        );
-        refuses::<Observability, 2>(
-            [
-                ("logging.enable-request-log", "true"),
-                ("logging.request-log-template", ""),
-            ],
-            "\"logging.enable-request-log\" was set to true, but no \"logging.request-log-template\" was specified",
-        );
-    }
+fn is_now(key: &str, value: &str) -> String {
+    format!("{key} is {}", go::quote(value))
 }

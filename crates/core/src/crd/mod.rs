@@ -4,6 +4,7 @@
 //! `crate::api`; where a pod is described, [`pod`] says which part of Kubernetes' own schema is
 //! let through. What the schema does not know, the API server drops before admission sees it.
 
+mod about;
 mod columns;
 mod pod;
 mod schema;
@@ -163,7 +164,7 @@ fn networking() -> Vec<CustomResourceDefinition> {
     ]
 }
 
-/// What a kind without a status declares: the subresource is there, and nothing is in it.
+/// Nothing: this kind has no status.
 #[derive(JsonSchema)]
 struct NoStatus {}
 
@@ -227,7 +228,9 @@ where
                 }),
                 additional_printer_columns: (!columns.is_empty()).then_some(columns),
                 schema: Some(CustomResourceValidation {
-                    open_api_v3_schema: Some(schema::object::<Spec, Status>()),
+                    open_api_v3_schema: Some(schema::object::<Spec, Status>(about::about(
+                        &K::kind(&()),
+                    ))),
                 }),
                 ..Default::default()
             }],

@@ -15,9 +15,10 @@ use super::pod::{self, Keep};
 const DEFINITIONS: &str = "#/components/schemas/";
 
 /// The schema of a whole object.
-pub(super) fn object<Spec: JsonSchema, Status: JsonSchema>() -> JSONSchemaProps {
+pub(super) fn object<Spec: JsonSchema, Status: JsonSchema>(about: &str) -> JSONSchemaProps {
     let schema = json!({
         "type": "object",
+        "description": about,
         "properties": {
             "apiVersion": { "type": "string" },
             "kind": { "type": "string" },
@@ -56,7 +57,7 @@ struct Resolver {
 
 impl Resolver {
     /// The schema without references, cut down to what is kept.
-    fn resolve(&self, schema: &Value, keep: &Keep) -> Value {
+    fn resolve(&self, schema: &Value, keep: Keep) -> Value {
         if let Some(alternative) = only_alternative(schema) {
             let mut resolved = self.resolve(alternative, keep);
             describe(&mut resolved, schema);
@@ -94,7 +95,7 @@ impl Resolver {
     }
 
     /// A schema that is neither a reference nor a choice.
-    fn plain(&self, schema: &Value, keep: &Keep) -> Value {
+    fn plain(&self, schema: &Value, keep: Keep) -> Value {
         let mut out = Map::new();
         for word in [
             "description",
@@ -129,19 +130,19 @@ impl Resolver {
                 Keep::Only(fields) => {
                     required
                         .retain(|name| fields.iter().any(|f| f.name == *name && !f.is_optional));
-                    for field in *fields {
-                        if let Some(property) = properties.get(field.name) {
-                            kept.insert(
-                                field.name.to_owned(),
-                                field.finish(self.resolve(property, &field.keep)),
-                            );
+                    for field in fields {
+                        if let (Some(property), Some(keep)) =
+                            (properties.get(field.name), pod::keep(field))
+                        {
+                            let resolved = self.resolve(property, keep);
+                            kept.insert(field.name.to_owned(), pod::finish(field, resolved));
                         }
                     }
                 }
                 _ => kept.extend(
                     properties
                         .iter()
-                        .map(|(name, p)| (name.clone(), self.resolve(p, &Keep::All))),
+                        .map(|(name, p)| (name.clone(), self.resolve(p, Keep::All))),
                 ),
             }
             out.insert("properties".to_owned(), kept.into());

@@ -148,6 +148,29 @@ fn fields_behind_flags_are_open_and_others_are_dropped() {
 }
 
 #[test]
+fn explanations_name_the_flag_that_a_field_needs() {
+    let revision = schema("revisions.serving.knative.dev");
+    for (path, key) in [
+        ("spec.affinity", "kubernetes.podspec-affinity"),
+        ("spec.volumes.csi", "kubernetes.podspec-volumes-csi"),
+        (
+            "spec.containers.env.valueFrom.fieldRef",
+            "kubernetes.podspec-fieldref",
+        ),
+        (
+            "spec.containers.securityContext.capabilities.add",
+            "kubernetes.containerspec-addcapabilities",
+        ),
+    ] {
+        let text = at(&revision, path)["description"].as_str().unwrap();
+        let end = format!(" Needs {key} in ConfigMap config-features.");
+        assert!(text.ends_with(&end), "{path}: {text}");
+    }
+    let plain = at(&revision, "spec.containers.image")["description"].to_string();
+    assert!(!plain.contains("config-features"));
+}
+
+#[test]
 fn required_fields_of_the_internal_kinds_are_upstreams() {
     let required = |name: &str, path: &str| {
         let schema = schema(name);
@@ -258,5 +281,39 @@ fn schemas_are_structural() {
     for crd in all() {
         let name = crd.metadata.name.unwrap();
         check(&name, &schema(&name));
+    }
+}
+
+#[test]
+fn kubectl_explains_every_kind_and_every_field() {
+    fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
+        let described = schema["description"]
+            .as_str()
+            .is_some_and(|it| !it.is_empty());
+        // The API server itself explains these three of every kind.
+        let common = ["apiVersion", "kind", "metadata"].map(|field| format!(".{field}"));
+        if !described && !common.contains(&path.to_owned()) {
+            found.push(path.to_owned());
+        }
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            undescribed(&format!("{path}.{name}"), field, found);
+        }
+        let items = schema["items"]["properties"].as_object();
+        for (name, field) in items.into_iter().flatten() {
+            undescribed(&format!("{path}[].{name}"), field, found);
+        }
+    }
+    for definition in all() {
+        let mut found = Vec::new();
+        undescribed(
+            "",
+            &schema(definition.metadata.name.as_deref().unwrap()),
+            &mut found,
+        );
+        assert!(
+            found.is_empty(),
+            "{}: {found:?}",
+            definition.spec.names.kind
+        );
     }
 }

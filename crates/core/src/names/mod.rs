@@ -6,10 +6,12 @@ pub mod child;
 pub mod containers;
 pub mod headers;
 mod key;
+mod known;
 pub mod labels;
 pub mod ports;
 
 pub use key::Key;
+pub use known::{Known, Status};
 
 /// Class of the certificates that the built-in cert-manager bridge makes.
 pub const CERT_MANAGER_CLASS: &str = "cert-manager.certificate.networking.knative.dev";

@@ -1,6 +1,9 @@
 //! What stands between the braces, and how it is evaluated.
 
-use super::{Error, Value};
+use std::cmp::Ordering;
+
+use super::{Error, Value, bounded};
+use crate::go;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
@@ -14,13 +17,19 @@ pub(super) enum Expression {
 pub(super) enum Function {
     And,
     Eq,
+    Ge,
+    Gt,
     Index,
     Js,
+    Le,
     Len,
+    Lt,
     Ne,
     Not,
     Or,
     Print,
+    Printf,
+    Println,
 }
 
 impl Function {
@@ -28,13 +37,19 @@ impl Function {
         Some(match name {
             "and" => Self::And,
             "eq" => Self::Eq,
+            "ge" => Self::Ge,
+            "gt" => Self::Gt,
             "index" => Self::Index,
             "js" => Self::Js,
+            "le" => Self::Le,
             "len" => Self::Len,
+            "lt" => Self::Lt,
             "ne" => Self::Ne,
             "not" => Self::Not,
             "or" => Self::Or,
             "print" => Self::Print,
+            "printf" => Self::Printf,
+            "println" => Self::Println,
             _ => return None,
         })
     }
@@ -53,7 +68,11 @@ impl Expression {
                     .iter()
                     .map(|a| a.evaluate(data))
                     .collect::<Result<Vec<_>, _>>()?;
-                call(*function, &values)
+                let value = call(*function, &values)?;
+                match &value {
+                    Value::Text(text) => bounded(text).map(|()| value),
+                    _ => Ok(value),
+                }
             }
         }
     }
@@ -103,7 +122,18 @@ fn call(function: Function, values: &[Value]) -> Result<Value, Error> {
             .get(key)
             .cloned()
             .unwrap_or_else(|| Value::Text(String::new()))),
+        (Function::Ge, [a, b]) => Ok(Value::Bool(order(a, b)?.is_ge())),
+        (Function::Gt, [a, b]) => Ok(Value::Bool(order(a, b)?.is_gt())),
+        (Function::Le, [a, b]) => Ok(Value::Bool(order(a, b)?.is_le())),
+        (Function::Lt, [a, b]) => Ok(Value::Bool(order(a, b)?.is_lt())),
         (Function::Print, values) => Ok(Value::Text(print(values))),
+        (Function::Printf, [Value::Text(format), values @ ..]) => {
+            printf(format, values).map(Value::Text)
+        }
+        (Function::Println, values) => {
+            let words: Vec<String> = values.iter().map(Value::to_string).collect();
+            Ok(Value::Text(words.join(" ") + "\n"))
+        }
         (Function::Js, [value]) => Ok(Value::Text(escape(&value.to_string()))),
         (function, values) => Err(Error::Render(format!(
             "wrong arguments for {function:?}: got {}",
@@ -124,6 +154,54 @@ fn print(values: &[Value]) -> String {
         out.push_str(&value.to_string());
     }
     out
+}
+
+/// How two numbers or two texts compare; Go compares nothing else.
+fn order(a: &Value, b: &Value) -> Result<Ordering, Error> {
+    let found = match (a, b) {
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        _ => None,
+    };
+    found.ok_or_else(|| Error::Render("incompatible types for comparison".into()))
+}
+
+/// The verbs `%s`, `%v`, `%d`, `%q` and `%%`, one for each value. Others are refused, not guessed.
+fn printf(format: &str, values: &[Value]) -> Result<String, Error> {
+    let wrong = || {
+        Error::Render(format!(
+            "printf: verbs of {} do not suit",
+            go::quote(format)
+        ))
+    };
+    let mut out = String::new();
+    let mut values = values.iter();
+    let mut rest = format.chars();
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        let verb = rest.next();
+        if verb == Some('%') {
+            out.push('%');
+            continue;
+        }
+        match (verb, values.next()) {
+            (Some('s' | 'v' | 'q'), Some(Value::Text(text))) => match verb {
+                Some('q') => out.push_str(&go::quote(text)),
+                _ => out.push_str(text),
+            },
+            (Some('d' | 'v'), Some(Value::Int(number))) => out.push_str(&number.to_string()),
+            (Some('v'), Some(value)) => out.push_str(&value.to_string()),
+            _ => return Err(wrong()),
+        }
+    }
+    match values.next() {
+        None => Ok(out),
+        Some(_) => Err(wrong()),
+    }
 }
 
 /// The escapes of Go's `template.JSEscapeString`.

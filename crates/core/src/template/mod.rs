@@ -2,8 +2,8 @@
 //!
 //! Host names (`domain-template`, `tag-template`) and a few other settings are templates of that language, written by
 //! cluster operators for upstream. This understands text, `{{.Field.Sub}}`, `{{index .Map "key"}}`, comparisons,
-//! `and`/`or`/`not`, `len`, `print`, `js`, pipes, `if`/`else if`/`else`, comments and trim markers. It refuses
-//! variables, `range`, `with`, `printf` and nested templates when the setting is parsed, so that a template never
+//! `and`/`or`/`not`, `len`, `print`, `printf`, `js`, pipes, `if`/`else if`/`else`, comments and trim markers. It refuses
+//! variables, `range`, `with`, methods and nested templates when the setting is parsed, so that a template never
 //! renders to something other than Go would have made of it.
 
 mod expression;
@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use expression::Expression;
+
+/// The longest text that a template makes, in bytes. `js` and `%q` can double what they are given, and again what
+/// comes of it: without a bound a hundred words fill any memory.
+const LONGEST: usize = 64 << 10;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +75,7 @@ impl Template {
 
 fn write(nodes: &[Node], data: &Value, out: &mut String) -> Result<(), Error> {
     for node in nodes {
+        bounded(out)?;
         match node {
             Node::Text(text) => out.push_str(text),
             Node::Print(expression) => out.push_str(&expression.evaluate(data)?.to_string()),
@@ -87,6 +92,14 @@ fn write(nodes: &[Node], data: &Value, out: &mut String) -> Result<(), Error> {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses a text that has become too long.
+fn bounded(text: &str) -> Result<(), Error> {
+    if text.len() > LONGEST {
+        return Err(Error::Render("the result is too long".into()));
     }
     Ok(())
 }
@@ -203,6 +216,15 @@ mod tests {
             ("{{len .Name}} {{.Code}}", "5 200"),
             ("{{js \"a'b\"}}", r"a\'b"),
             ("{{eq .Code 200}}", "true"),
+            ("{{if ge .Code 500}}bad{{else}}fine{{end}}", "fine"),
+            (
+                "{{lt .Name \"i\"}} {{gt 2 1}} {{le 2 1}}",
+                "true true false",
+            ),
+            ("{{printf \"%s-%d%%\" .Name .Code}}", "hello-200%"),
+            ("{{printf \"%v %q\" .Code .Name}}", "200 \"hello\""),
+            ("{{.Name | printf \"%s.%s\" .Namespace}}", "demo.hello"),
+            ("{{println .Name 1}}", "hello 1\n"),
             ("plain", "plain"),
         ] {
             assert_eq!(render(text), want, "{text}");
@@ -231,11 +253,69 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_do_not_suit_are_errors() {
+        for text in [
+            "{{printf \"%d\" .Name}}",
+            "{{printf \"%s\"}}",
+            "{{printf \"x\" .Name}}",
+            "{{printf \"%5s\" .Name}}",
+            "{{lt .Name 1}}",
+            "{{index .Name \"x\"}}",
+            "{{len 5}}",
+        ] {
+            let rendered = Template::parse(text).unwrap().render(&data());
+            assert!(matches!(rendered, Err(Error::Render(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_doubles_and_doubles_is_given_up() {
+        let escapes = format!("{{{{.Name | print \"\\\\\"{}}}}}", " | js".repeat(90));
+        let quotes = format!("{{{{.Name{}}}}}", " | printf \"%q\"".repeat(60));
+        let actions = "{{.Name}}".repeat(LONGEST);
+        for text in [escapes, quotes, actions] {
+            let template = Template::parse(&text).unwrap();
+            assert_eq!(
+                template.render(&data()),
+                Err(Error::Render("the result is too long".into()))
+            );
+        }
+    }
+
+    #[test]
     fn unknown_field_is_an_error_and_not_an_empty_text() {
         let template = Template::parse("{{.Nmae}}").unwrap();
         assert_eq!(
             template.render(&data()),
             Err(Error::Render("can't evaluate field Nmae".into()))
         );
+    }
+
+    #[test]
+    fn a_template_cannot_exhaust_the_stack() {
+        let many = 200_000;
+        for text in [
+            format!("{{{{{}.Name{}}}}}", "(".repeat(many), ")".repeat(many)),
+            format!("{{{{.Name{}}}}}", "|print".repeat(many)),
+            format!("{}{}", "{{if .Name}}".repeat(many), "{{end}}".repeat(many)),
+        ] {
+            let parsed = Template::parse(&text);
+            assert!(matches!(parsed, Err(Error::Syntax(_))), "{}", &text[..20]);
+        }
+        // Arms beside each other are no depth.
+        let arms = "{{else if .Labels.none}}x".repeat(1000);
+        assert_eq!(
+            render(&format!("{{{{if .Labels.none}}}}{arms}{{{{end}}}}")),
+            ""
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "([{}]{2}|[-.a-zA-Z0-9\"`'|() /*]|if |else|end|index ){0,40}") {
+            if let Ok(template) = Template::parse(&text) {
+                let _ = template.render(&data());
+            }
+        }
     }
 }

@@ -3,6 +3,11 @@
 use super::expression::{Expression, Function};
 use super::{Error, Node, Value};
 
+/// Blocks inside blocks, and words of one action: far more than any host name needs, and few enough that no template
+/// exhausts the stack.
+const MOST_BLOCKS: usize = 50;
+const MOST_WORDS: usize = 200;
+
 enum Piece<'a> {
     Text(&'a str),
     Action(&'a str),
@@ -113,6 +118,9 @@ fn block<'a>(pieces: &mut Pieces<'a>, depth: usize) -> Result<(Vec<Node>, Option
 }
 
 fn conditional(condition: &str, pieces: &mut Pieces<'_>, depth: usize) -> Result<Node, Error> {
+    if depth > MOST_BLOCKS {
+        return Err(Error::Syntax("blocks nest too deep".into()));
+    }
     let mut arms = Vec::new();
     let mut condition = Some(pipeline(condition)?);
     loop {
@@ -218,6 +226,9 @@ fn tokens(action: &str) -> Result<Vec<Token>, Error> {
             _ => word(rest)?,
         };
         out.push(token);
+        if out.len() > MOST_WORDS {
+            return Err(Error::Syntax("an action is too long".into()));
+        }
         rest = rest[length..].trim_start();
     }
     Ok(out)

@@ -36,6 +36,43 @@ pub struct Timing {
     pub retry: Duration,
 }
 
+/// Times with which two replicas could lead at once, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTiming {
+    /// A holder would still try to renew when others take over.
+    #[error("lease-duration ({0:?}) must be greater than renew-deadline ({1:?})")]
+    RenewsTooLong(Duration, Duration),
+    /// A holder would give up before it tried again.
+    #[error("renew-deadline ({0:?}) must be greater than 1.2 times retry-period ({1:?})")]
+    TriesTooSeldom(Duration, Duration),
+    /// Nobody would ever rest.
+    #[error("retry-period must be greater than zero")]
+    NeverRests,
+}
+
+impl Timing {
+    /// The times of an election.
+    ///
+    /// # Errors
+    /// When they cannot work; upstream's programs do not start with such times either.
+    pub fn new(lease: Duration, renew: Duration, retry: Duration) -> Result<Self, BadTiming> {
+        if lease <= renew {
+            return Err(BadTiming::RenewsTooLong(lease, renew));
+        }
+        if renew <= retry.mul_f64(1.2) {
+            return Err(BadTiming::TriesTooSeldom(renew, retry));
+        }
+        if retry.is_zero() {
+            return Err(BadTiming::NeverRests);
+        }
+        Ok(Self {
+            lease,
+            renew,
+            retry,
+        })
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {

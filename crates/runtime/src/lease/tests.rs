@@ -193,3 +193,39 @@ async fn a_standby_that_is_told_takes_over_at_once() {
     stop.trigger();
     task.await.unwrap().unwrap();
 }
+
+#[test]
+fn config_10_times_that_cannot_work_are_refused() {
+    let timing = |lease, renew, retry| {
+        Timing::new(
+            Duration::from_secs(lease),
+            Duration::from_secs(renew),
+            Duration::from_secs(retry),
+        )
+    };
+    assert_eq!(timing(60, 40, 10), Ok(Timing::default()));
+    for (lease, renew, retry, want) in [
+        (
+            40,
+            40,
+            10,
+            "lease-duration (40s) must be greater than renew-deadline (40s)",
+        ),
+        (
+            60,
+            12,
+            10,
+            "renew-deadline (12s) must be greater than 1.2 times retry-period (10s)",
+        ),
+        (60, 40, 0, "retry-period must be greater than zero"),
+        (
+            0,
+            0,
+            0,
+            "lease-duration (0ns) must be greater than renew-deadline (0ns)",
+        ),
+    ] {
+        assert_eq!(timing(lease, renew, retry).unwrap_err().to_string(), want);
+    }
+    assert!(timing(60, 13, 10).is_ok());
+}

@@ -3,9 +3,8 @@
 
 use ebb_core::admission::{Context, Policy, Verb};
 use ebb_core::api::configuration::Configuration;
-use ebb_core::api::revision::{Revision, RevisionTemplate};
+use ebb_core::api::revision::{Revision, RevisionTemplate, fill_in_spec};
 use ebb_core::api::service::Service;
-use ebb_core::default::revision_spec;
 use ebb_core::names::labels;
 use ebb_core::{config, plan};
 use k8s_openapi::api::core::v1::Pod;
@@ -89,7 +88,7 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
         spec: template.spec,
         ..Revision::default()
     };
-    revision_spec(&mut revision.spec, &revision.metadata, cx).map_err(|cause| cause.to_string())?;
+    fill_in_spec(&mut revision.spec, &revision.metadata, cx).map_err(|cause| cause.to_string())?;
     // The settings that are defaults here shape the sidecar and the place to run only.
     let config = plan::revision::Config {
         autoscaler: &cx.policy.autoscaler,

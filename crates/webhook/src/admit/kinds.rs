@@ -1,5 +1,7 @@
 //! Finds the type of the object in a request.
 
+use super::review::GroupVersionKind;
+
 /// Calls a generic function with the type that a request's kind stands for, or takes the other way.
 macro_rules! with_kind {
     ($kind:expr, $function:ident($($argument:expr),*), else $other:expr) => {
@@ -33,3 +35,20 @@ macro_rules! with_kind {
     };
 }
 pub(super) use with_kind;
+
+/// Whether there are rules for objects of this kind.
+pub(crate) fn is_known(kind: &GroupVersionKind) -> bool {
+    #[expect(
+        clippy::extra_unused_type_parameters,
+        reason = "the macro names a type"
+    )]
+    fn known<K>() -> bool {
+        true
+    }
+    let words = (
+        kind.group.as_str(),
+        kind.version.as_str(),
+        kind.kind.as_str(),
+    );
+    words == ("", "v1", "ConfigMap") || with_kind!(kind, known(), else false)
+}

@@ -4,16 +4,16 @@
 mod config_map;
 mod defaulting;
 mod dry_run;
-mod kinds;
+pub(crate) mod kinds;
 pub(crate) mod review;
 mod validation;
 
 use ebb_core::admission::{Context, Policy, Verb};
+use ebb_core::api;
 use ebb_core::config::{Autoscaler, Defaults, Features};
 use ebb_runtime::config::Live;
 use kube::Client;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use review::{Request, Response};
 
@@ -110,19 +110,16 @@ fn context<'a>(request: &'a Request, policy: &'a Policy, verb: Verb) -> Context<
 fn decode<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), String> {
     let object = request.object.as_ref().filter(|object| !object.is_null());
     let object = object.ok_or_else(|| "the new object may not be nil".to_owned())?;
-    let new =
-        read(object).map_err(|cause| format!("cannot decode incoming new object: {cause}"))?;
+    let new = api::decode(object)
+        .map_err(|cause| format!("cannot decode incoming new object: {cause}"))?;
     let old = match request.old_object.as_ref().filter(|old| !old.is_null()) {
-        Some(old) => {
-            Some(read(old).map_err(|cause| format!("cannot decode incoming old object: {cause}"))?)
-        }
+        Some(old) => Some(
+            api::decode(old)
+                .map_err(|cause| format!("cannot decode incoming old object: {cause}"))?,
+        ),
         None => None,
     };
     Ok((new, old))
-}
-
-fn read<K: DeserializeOwned>(object: &Value) -> Result<K, serde_json::Error> {
-    K::deserialize(object)
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! The API server's questions and our answers, as they are on the wire.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use ebb_core::admission::PatchOperation;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +17,37 @@ pub(crate) struct Question {
     pub(crate) api_version: String,
     #[serde(default)]
     pub(crate) kind: String,
+    #[serde(deserialize_with = "object")]
     pub(crate) request: Request,
+}
+
+impl Question {
+    /// Reads the body of a review.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let question = object(&mut json)?;
+        json.end()?;
+        Ok(question)
+    }
+}
+
+/// Reads fields by their names only; by itself serde takes a list of them as well.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<T, D::Error> {
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    json.deserialize_map(Fields(PhantomData))
 }
 
 /// One request to the API server that is to be reviewed.
@@ -20,11 +55,13 @@ pub(crate) struct Question {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Request {
     pub(crate) uid: String,
+    #[serde(deserialize_with = "object")]
     pub(crate) kind: GroupVersionKind,
     pub(crate) sub_resource: String,
     pub(crate) name: String,
     pub(crate) namespace: String,
     pub(crate) operation: String,
+    #[serde(deserialize_with = "object")]
     pub(crate) user_info: UserInfo,
     pub(crate) object: Option<Value>,
     pub(crate) old_object: Option<Value>,
@@ -39,8 +76,8 @@ pub(crate) struct GroupVersionKind {
     pub(crate) kind: String,
 }
 
-impl std::fmt::Display for GroupVersionKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for GroupVersionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             group,
             version,

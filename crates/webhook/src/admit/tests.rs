@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::review::GroupVersionKind;
 use super::*;
@@ -84,6 +84,22 @@ fn defaulting_answers_with_a_patch_of_what_it_touches() {
 }
 
 #[test]
+fn a_list_that_must_be_there_is_not_made_up() {
+    let added = |spec: Value| {
+        let object = json!({"metadata": {"name": "a"}, "spec": spec});
+        let response = admitter().default(&request("CREATE", "Service", object));
+        serde_json::to_string(&response.patch).unwrap()
+    };
+    let without = added(json!({"template": {"spec": {"timeoutSeconds": 5}}}));
+    assert!(!without.contains("/containers"), "{without}");
+    assert!(without.contains("/containerConcurrency"), "{without}");
+    let empty = added(json!({"template": {"spec": {"containers": []}}}));
+    assert!(!empty.contains("/containers"), "{empty}");
+    let nothing = added(Value::Null);
+    assert!(!nothing.contains("containers\""), "{nothing}");
+}
+
+#[test]
 fn there_is_a_patch_even_when_nothing_changes() {
     let admitter = admitter();
     let mut object: Value = plain();
@@ -97,7 +113,7 @@ fn there_is_a_patch_even_when_nothing_changes() {
         verb: Verb::Create,
         user: "",
     };
-    ebb_core::default::Defaults::set_defaults(&mut typed, None, &cx).unwrap();
+    ebb_core::admission::Defaults::set_defaults(&mut typed, None, &cx).unwrap();
     object["spec"] = serde_json::to_value(&typed.spec).unwrap();
     object["metadata"]["annotations"] = serde_json::to_value(&typed.metadata.annotations).unwrap();
     assert_ne!(response.patch, Some(vec![]));
@@ -160,6 +176,28 @@ async fn validation_denies_and_warns() {
             .await,
         "decoding request failed: unhandled kind: serving.knative.dev/v1, Kind=Gadget",
     );
+}
+
+#[tokio::test]
+async fn an_object_full_of_faults_is_denied_in_a_message_one_can_send() {
+    const MANY: usize = 2_000;
+    let repeat = |entry: Value| Value::from(vec![entry; MANY]);
+    let mut sources = vec![json!({"configMapRef": {"name": "a"}}); MANY];
+    sources[0] = json!({});
+    let specs = [
+        json!({"containers": repeat(json!({}))}),
+        json!({"containers": repeat(json!({"name": "same", "image": "", "ports": [{"containerPort": 1}]}))}),
+        json!({"containers": [{"image": "shop", "envFrom": sources}]}),
+        json!({"containers": [{"image": "shop"}], "volumes": repeat(json!({"name": "same"}))}),
+    ];
+    for spec in specs {
+        let mut object = plain();
+        object["spec"]["template"]["spec"] = spec;
+        let request = request("CREATE", "Service", object);
+        let response = admitter().validate(&request).await;
+        let message = response.status.unwrap().message;
+        assert!(message.len() < 3 << 20, "{}", message.len());
+    }
 }
 
 #[tokio::test]

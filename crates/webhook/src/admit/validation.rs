@@ -1,7 +1,6 @@
 //! Judges an object.
 
-use ebb_core::admission::{Policy, Verb};
-use ebb_core::validate::{Findings, Validate};
+use ebb_core::admission::{Findings, Policy, Validate, Verb};
 use serde::de::DeserializeOwned;
 
 use super::kinds::with_kind;

@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use ebb_core::admission::Hook;
 use ebb_process::log::Chain;
 use ebb_runtime::cache::Cache;
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
@@ -17,7 +18,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use tokio::time::Instant;
 
-use super::configurations::{self, Hook};
+use super::configurations;
 use crate::rotation::{self, Step};
 
 /// How often the time that is left is looked at. An hour is short against a day.

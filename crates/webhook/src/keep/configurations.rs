@@ -4,117 +4,23 @@
 //! may be asked for, and the owner. All else is left as it is, and an object that is right already is
 //! not written.
 
-use ebb_core::names::labels::WEBHOOK_EXCLUDE;
+use ebb_core::admission::{Hook, hook};
 use ebb_runtime::cache::Cache;
 use ebb_runtime::reconcile::{Action, Error, Reconcile};
 use ebb_runtime::{Key, request};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration,
-    WebhookClientConfig,
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
-    LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::Client;
 
 use crate::rotation;
 
-/// One of the three webhooks; the configuration has the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hook {
-    /// Fills in objects.
-    Defaulting,
-    /// Judges objects.
-    Validation,
-    /// Judges ConfigMaps.
-    Config,
-}
-
-impl Hook {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Defaulting => "webhook.serving.knative.dev",
-            Self::Validation => "validation.webhook.serving.knative.dev",
-            Self::Config => "config.webhook.serving.knative.dev",
-        }
-    }
-
-    pub(super) fn key(self) -> Key {
-        Key::new("", self.name())
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Defaulting => "/defaulting",
-            Self::Validation => "/resource-validation",
-            Self::Config => "/config-validation",
-        }
-    }
-
-    fn rules(self) -> Vec<RuleWithOperations> {
-        let operations: &[&str] = match self {
-            Self::Defaulting | Self::Config => &["CREATE", "UPDATE"],
-            Self::Validation => &["CREATE", "UPDATE", "DELETE"],
-        };
-        if self == Self::Config {
-            let rule = rule("", "v1", &["configmaps/*"], operations);
-            return vec![RuleWithOperations {
-                scope: Some("Namespaced".to_owned()),
-                ..rule
-            }];
-        }
-        ADMITTED
-            .iter()
-            .map(|(group, version, plural)| {
-                let status = format!("{plural}/status");
-                let rule = rule(group, version, &[plural, &status], operations);
-                // What the API server would fill in.
-                RuleWithOperations {
-                    scope: Some("*".to_owned()),
-                    ..rule
-                }
-            })
-            .collect()
-    }
-}
-
-/// Group, version and plural of the kinds that are admitted, sorted.
-const ADMITTED: [(&str, &str, &str); 10] = [
-    ("autoscaling.internal.knative.dev", "v1alpha1", "metrics"),
-    (
-        "autoscaling.internal.knative.dev",
-        "v1alpha1",
-        "podautoscalers",
-    ),
-    (
-        "networking.internal.knative.dev",
-        "v1alpha1",
-        "certificates",
-    ),
-    ("networking.internal.knative.dev", "v1alpha1", "ingresses"),
-    (
-        "networking.internal.knative.dev",
-        "v1alpha1",
-        "serverlessservices",
-    ),
-    ("serving.knative.dev", "v1", "configurations"),
-    ("serving.knative.dev", "v1", "revisions"),
-    ("serving.knative.dev", "v1", "routes"),
-    ("serving.knative.dev", "v1", "services"),
-    ("serving.knative.dev", "v1beta1", "domainmappings"),
-];
-
-fn rule(group: &str, version: &str, resources: &[&str], operations: &[&str]) -> RuleWithOperations {
-    let texts = |list: &[&str]| Some(list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
-    RuleWithOperations {
-        api_groups: texts(&[group]),
-        api_versions: texts(&[version]),
-        operations: texts(operations),
-        resources: texts(resources),
-        scope: None,
-    }
+/// The configuration of a webhook.
+pub(super) fn key(hook: Hook) -> Key {
+    Key::new("", hook.name())
 }
 
 pub(super) struct Configurations {
@@ -185,8 +91,8 @@ impl Configurations {
             .filter(|webhook| webhook.name == name)
         {
             webhook.rules = Some(self.hook.rules());
-            webhook.reinvocation_policy = Some("IfNeeded".to_owned());
-            exclude_marked_namespaces(&mut webhook.namespace_selector);
+            webhook.reinvocation_policy = Some(hook::REINVOCATION.to_owned());
+            self.exclude_marked_namespaces(&mut webhook.namespace_selector);
             self.point(&mut webhook.client_config, authorities)?;
         }
         Ok(wanted)
@@ -207,9 +113,7 @@ impl Configurations {
             .filter(|webhook| webhook.name == name)
         {
             webhook.rules = Some(self.hook.rules());
-            if self.hook == Hook::Validation {
-                exclude_marked_namespaces(&mut webhook.namespace_selector);
-            }
+            self.exclude_marked_namespaces(&mut webhook.namespace_selector);
             self.point(&mut webhook.client_config, authorities)?;
         }
         Ok(wanted)
@@ -227,6 +131,18 @@ impl Configurations {
         Ok(())
     }
 
+    /// Namespaces with the mark are not seen. What others select by stays, unless it has our domain
+    /// in its key.
+    fn exclude_marked_namespaces(&self, selector: &mut Option<LabelSelector>) {
+        let Some(unmarked) = self.hook.namespaces() else {
+            return;
+        };
+        let selector = selector.get_or_insert_default();
+        let expressions = selector.match_expressions.get_or_insert_default();
+        expressions.retain(|expression| !expression.key.contains("knative.dev"));
+        expressions.push(unmarked);
+    }
+
     fn own(&self, meta: &mut ObjectMeta) {
         if let Some(owner) = &self.owner {
             meta.owner_references = Some(vec![owner.clone()]);
@@ -240,7 +156,7 @@ pub(super) fn bundles(
     mutating: &Cache<MutatingWebhookConfiguration>,
     validating: &Cache<ValidatingWebhookConfiguration>,
 ) -> Vec<Option<ByteString>> {
-    let (key, name) = (hook.key(), hook.name());
+    let (key, name) = (key(hook), hook.name());
     if hook == Hook::Defaulting {
         let live = mutating.by_key(&key);
         let webhooks = live.iter().flat_map(|live| live.webhooks.iter().flatten());
@@ -255,19 +171,6 @@ pub(super) fn bundles(
         .filter(|w| w.name == name)
         .map(|w| w.client_config.ca_bundle.clone())
         .collect()
-}
-
-/// Namespaces with the mark are not seen. What others select by stays, unless it has our domain in
-/// its key.
-fn exclude_marked_namespaces(selector: &mut Option<LabelSelector>) {
-    let selector = selector.get_or_insert_default();
-    let expressions = selector.match_expressions.get_or_insert_default();
-    expressions.retain(|expression| !expression.key.contains("knative.dev"));
-    expressions.push(LabelSelectorRequirement {
-        key: WEBHOOK_EXCLUDE.to_owned(),
-        operator: "DoesNotExist".to_owned(),
-        values: None,
-    });
 }
 
 #[cfg(test)]

@@ -13,16 +13,18 @@ mod configurations;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use ebb_core::admission::Hook;
 use ebb_core::config::{LeaderElection, Settings as _};
 use ebb_process::Supervisor;
 use ebb_runtime::cache::{Cache, Options};
+use ebb_runtime::config;
 use ebb_runtime::lease::{self, Elector, Leadership, Timing};
 use ebb_runtime::reconcile::Controller;
 use ebb_runtime::{Key, request};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client};
 
@@ -30,7 +32,7 @@ use crate::certificate as pem;
 use crate::settings::Settings;
 use crate::tls::Shown;
 use certificate::Certificate;
-use configurations::{Configurations, Hook};
+use configurations::Configurations;
 
 /// The Secret with the certificate, made empty by the installation.
 const SECRET: &str = "webhook-certs";
@@ -97,7 +99,7 @@ pub(crate) async fn start(
         validating: validating.clone(),
         owner: owner.clone(),
     };
-    let on_secret = |hook: Hook| move |_: &Secret| [hook.key()];
+    let on_secret = |hook: Hook| move |_: &Secret| [configurations::key(hook)];
     let defaulting = Controller::new(
         "webhook-defaulting",
         configurations(Hook::Defaulting),
@@ -115,10 +117,10 @@ pub(crate) async fn start(
 
     let elect = |queue: &str| elect(supervisor, client, settings, &election, queue);
     let leaderships = [
-        elect("WebhookCertificates"),
-        elect("DefaultingWebhook"),
-        elect("ValidationWebhook"),
-        elect("ConfigMapWebhook"),
+        elect("WebhookCertificates")?,
+        elect("DefaultingWebhook")?,
+        elect("ValidationWebhook")?,
+        elect("ConfigMapWebhook")?,
     ];
     let stop = supervisor.stop();
     let caches = (secrets, mutating, validating);
@@ -160,15 +162,9 @@ fn show_latest(secrets: &Cache<Secret>, shown: &Arc<Shown>) {
 
 /// How the election works. Read once: a change takes effect with the next start.
 async fn election(client: &Client, settings: &Settings) -> anyhow::Result<LeaderElection> {
-    let key = Key::new(
-        settings.system_namespace.as_str(),
-        settings.config_leader_election_name.as_str(),
-    );
-    let map: Option<ConfigMap> = request::get(client, &key)
-        .await
-        .context("cannot read the election's settings")?;
-    let data = map.and_then(|map| map.data).unwrap_or_default();
-    LeaderElection::parse(&data).with_context(|| format!("ConfigMap {key} cannot be used"))
+    let name = &settings.config_leader_election_name;
+    let namespace = &settings.system_namespace;
+    Ok(config::once(client, namespace, name, LeaderElection::parse).await?)
 }
 
 fn elect(
@@ -177,17 +173,18 @@ fn elect(
     settings: &Settings,
     election: &LeaderElection,
     queue: &str,
-) -> Leadership {
+) -> anyhow::Result<Leadership> {
     let unnamed = format!("webhook.{queue}");
     let prefix = election.lease_prefixes.get(&unnamed).unwrap_or(&unnamed);
     // One bucket: there is one object to keep.
     let (component, queue) = prefix.split_once('.').unwrap_or((prefix, "leader"));
     let name = lease::name(component, queue, 0, 1);
-    let timing = Timing {
-        lease: election.lease_duration,
-        renew: election.renew_deadline,
-        retry: election.retry_period,
-    };
+    let timing = Timing::new(
+        election.lease_duration,
+        election.renew_deadline,
+        election.retry_period,
+    )
+    .context("the times of leader election cannot work")?;
     let identity = lease::identity(&settings.pod_name, settings.pod_uid.as_deref());
     let (elector, leadership) = Elector::new(
         client.clone(),
@@ -198,7 +195,7 @@ fn elect(
     );
     let stop = supervisor.stop();
     supervisor.spawn("webhook election", elector.run(stop));
-    leadership
+    Ok(leadership)
 }
 
 /// The system namespace as owner, so that the configurations go with it.

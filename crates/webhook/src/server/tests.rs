@@ -1,6 +1,9 @@
 use std::time::SystemTime;
 
+use futures::StreamExt as _;
+use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Frame;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -10,6 +13,8 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::certificate;
+use crate::metrics::Metrics;
+use crate::reviews::{BODY_LIMIT, CONCURRENCY};
 use crate::settings::Settings;
 use crate::tls::{Parameters, Shown};
 
@@ -21,12 +26,8 @@ fn server(shown: Arc<Shown>, stop: Stop) -> Server {
         .unwrap()
         .server_config(shown)
         .unwrap();
-    Server::new(
-        crate::admit::tests::admitter(),
-        Metrics::default(),
-        tls,
-        stop,
-    )
+    let reviews = Reviews::new(crate::admit::tests::admitter(), Metrics::default());
+    Server::new(reviews, tls, stop)
 }
 
 fn plain() -> Server {
@@ -79,6 +80,9 @@ async fn what_is_no_review_gets_a_plain_answer() {
         "null",
         "[]",
         r#"{"request": 5}"#,
+        r#"{"request": []}"#,
+        r#"["admission.k8s.io/v1", "AdmissionReview", {}]"#,
+        r#"{"request": {"kind": ["", "v1", "ConfigMap"]}}"#,
         r#"{"apiVersion": "x"}"#,
         "\u{0}",
     ] {
@@ -112,6 +116,41 @@ async fn a_body_that_does_not_come_is_given_up() {
         .body(body)
         .unwrap();
     assert_eq!(plain().answer(request).await.status(), 504);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_bodies_are_read_at_a_time() {
+    let server = plain();
+    let mut tasks = JoinSet::new();
+    let mut senders: Vec<_> = (0..CONCURRENCY)
+        .map(|_| {
+            let (sender, chunks) = futures::channel::mpsc::unbounded();
+            let chunks = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+            let request = Request::post("/resource-validation")
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(http_body_util::StreamBody::new(chunks).boxed_unsync())
+                .unwrap();
+            let server = server.clone();
+            tasks.spawn(async move { server.answer(request).await });
+            sender
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let late = tasks.spawn(async move {
+        let request = post("/resource-validation", "application/json", REVIEW);
+        server.answer(request).await
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!late.is_finished(), "there is room for no more");
+
+    let first = senders.remove(0);
+    first.unbounded_send(Bytes::from(REVIEW)).unwrap();
+    drop(first);
+    for _ in 0..2 {
+        let reply = tasks.join_next().await.unwrap().unwrap();
+        assert_eq!(reply.status(), 200);
+    }
+    assert!(late.is_finished());
 }
 
 #[tokio::test]

@@ -52,22 +52,6 @@ fn keeper(hook: Hook, api: &fake::Api, secrets: Cache<Secret>) -> Configurations
     }
 }
 
-#[test]
-fn rules_name_each_kind_with_its_status() {
-    let rules = serde_json::to_value(Hook::Validation.rules()).unwrap();
-    assert_eq!(rules.as_array().unwrap().len(), 10);
-    assert_eq!(
-        rules[8],
-        json!({
-            "apiGroups": ["serving.knative.dev"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE", "DELETE"],
-            "resources": ["services", "services/status"], "scope": "*",
-        })
-    );
-    let config = serde_json::to_value(Hook::Config.rules()).unwrap();
-    assert_eq!(config[0]["resources"], json!(["configmaps/*"]));
-    assert_eq!(config[0]["scope"], "Namespaced");
-}
-
 #[tokio::test]
 async fn only_our_entry_is_completed_and_the_second_time_nothing_changes() {
     let keeper = keeper(Hook::Defaulting, &fake::Api::new(), Cache::of([secret()]));
@@ -104,7 +88,7 @@ async fn a_configuration_is_written_once_there_is_an_authority() {
     );
     let secrets = Cache::of([]);
     let keeper = keeper(Hook::Config, &api, secrets.clone());
-    keeper.reconcile(&Hook::Config.key()).await.unwrap();
+    keeper.reconcile(&key(Hook::Config)).await.unwrap();
     assert!(
         api.object(&path).unwrap()["webhooks"][0]["clientConfig"]
             .get("caBundle")
@@ -116,7 +100,7 @@ async fn a_configuration_is_written_once_there_is_an_authority() {
         serde_json::from_value(api.object(&path).unwrap()).unwrap();
     live.metadata.name = Some(Hook::Config.name().to_owned());
     keeper.validating.insert(live);
-    keeper.reconcile(&Hook::Config.key()).await.unwrap();
+    keeper.reconcile(&key(Hook::Config)).await.unwrap();
     let written = api.object(&path).unwrap();
     assert_eq!(
         written["webhooks"][0]["clientConfig"]["caBundle"],

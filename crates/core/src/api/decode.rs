@@ -1,0 +1,315 @@
+//! Reads an object from JSON as Go's decoder does, and says which field it stumbled over.
+//!
+//! Serde's derived readers differ in three ways that would show: they take a list for a struct, they
+//! refuse `null` where Go sees nothing written, and Kubernetes' quantities take no bare number.
+//! Unknown fields are skipped; pruning them is the schema's.
+
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess,
+    SeqAccess, Unexpected, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::{Value, map};
+
+/// The name under which Kubernetes' types ask for a quantity.
+const QUANTITY: &str = "Quantity";
+
+/// The name under which a type asks for its object twice: the fields of two structs are in it.
+pub(super) const IN_TWO: &str = "object of two structs";
+
+/// Reads a typed object.
+///
+/// # Errors
+/// The first field that does not fit its type.
+pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
+    T::deserialize(Reader(value))
+}
+
+/// What cannot be read, after the path to it: `spec.traffic[0].percent: invalid type: …`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(
+    /// The path, each step with its dot or bracket, then a colon and the cause.
+    String,
+);
+
+impl Error {
+    /// The error with the step that led to it in front.
+    fn at(self, step: impl std::fmt::Display) -> Self {
+        Self(format!("{step}{}", self.0))
+    }
+
+    /// The error of a part, as an error of the reader of the whole.
+    pub(super) fn of_part<E: serde::de::Error>(self) -> E {
+        E::custom(self.0)
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.trim_start_matches(['.', ':', ' ']))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::de::Error for Error {
+    fn custom<T: std::fmt::Display>(cause: T) -> Self {
+        let cause = cause.to_string();
+        // A part that was read on its own has its path in front already.
+        Self(if cause.starts_with(['.', '[', ':']) {
+            cause
+        } else {
+            format!(": {cause}")
+        })
+    }
+}
+
+/// One value.
+struct Reader<'de>(&'de Value);
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(flag) => visitor.visit_bool(*flag),
+            Value::Number(number) => number.deserialize_any(visitor).map_err(Error::custom),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
+            Value::Object(fields) => visitor.visit_map(Fields::new(fields, false)),
+        }
+    }
+
+    /// Only an object is a struct. Members that are `null` count as not written, and so does the whole.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let nothing = MapDeserializer::<_, Error>::new(std::iter::empty::<((), ())>());
+        match self.0 {
+            Value::Object(fields) => visitor.visit_map(Fields::new(fields, true)),
+            Value::Null => visitor.visit_map(nothing),
+            Value::Array(_) => Err(Error::invalid_type(Unexpected::Seq, &"an object")),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Number(number) if name == QUANTITY => {
+                visitor.visit_newtype_struct(number.to_string().into_deserializer())
+            }
+            _ if name == IN_TWO => visitor.visit_seq(Copies {
+                of: self.0,
+                left: 2,
+            }),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let Self(value) = self;
+        value
+            .deserialize_enum(name, variants, visitor)
+            .map_err(Error::custom)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// The same value several times.
+struct Copies<'de> {
+    of: &'de Value,
+    left: usize,
+}
+
+impl<'de> SeqAccess<'de> for Copies<'de> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        seed.deserialize(Reader(self.of)).map(Some)
+    }
+}
+
+/// The items of a list.
+struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let next = self.0.next().map(|(i, item)| {
+            seed.deserialize(Reader(item))
+                .map_err(|error| error.at(format_args!("[{i}]")))
+        });
+        next.transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// The members of an object.
+struct Fields<'de> {
+    rest: map::Iter<'de>,
+    current: Option<(&'de str, &'de Value)>,
+    skips_null: bool,
+}
+
+impl<'de> Fields<'de> {
+    fn new(fields: &'de map::Map<String, Value>, skips_null: bool) -> Self {
+        Self {
+            rest: fields.iter(),
+            current: None,
+            skips_null,
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        let skips_null = self.skips_null;
+        let next = self
+            .rest
+            .find(|(_, value)| !(skips_null && value.is_null()));
+        let Some((name, value)) = next else {
+            return Ok(None);
+        };
+        self.current = Some((name, value));
+        seed.deserialize(BorrowedStrDeserializer::new(name))
+            .map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        let (name, value) = self
+            .current
+            .take()
+            .ok_or_else(|| Error::custom("a value without a name"))?;
+        seed.deserialize(Reader(value))
+            .map_err(|error| error.at(format_args!(".{name}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::domain_mapping::DomainMapping;
+    use crate::api::revision::Revision;
+    use crate::api::service::Service;
+
+    #[track_caller]
+    fn refuses<T: DeserializeOwned + std::fmt::Debug>(object: Value, want: &str) {
+        assert_eq!(decode::<T>(&object).unwrap_err().to_string(), want);
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_place() {
+        refuses::<Service>(
+            json!({"spec": {"traffic": "all"}}),
+            "spec.traffic: invalid type: string \"all\", expected a sequence",
+        );
+        refuses::<Service>(
+            json!({"spec": {"traffic": [{"percent": 1}, {"percent": "half"}]}}),
+            "spec.traffic[1].percent: invalid type: string \"half\", expected i64",
+        );
+        refuses::<Service>(
+            json!({"spec": {"template": {"spec": {"containers": [{"image": 5}]}}}}),
+            "spec.template.spec.containers[0].image: invalid type: integer `5`, expected a string",
+        );
+        refuses::<Revision>(
+            json!({"spec": {"timeoutSeconds": 1.5}}),
+            "spec.timeoutSeconds: invalid type: floating point `1.5`, expected i64",
+        );
+        refuses::<Revision>(
+            json!("text"),
+            "invalid type: string \"text\", expected struct Revision",
+        );
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let want = "invalid type: sequence, expected an object";
+        refuses::<DomainMapping>(
+            json!({"spec": {"ref": ["Service", "a", "b", "c", "", ""]}}),
+            &format!("spec.ref: {want}"),
+        );
+        refuses::<Service>(
+            json!({"spec": {"template": []}}),
+            &format!("spec.template: {want}"),
+        );
+        refuses::<Service>(
+            json!({"spec": {"traffic": [[]]}}),
+            &format!("spec.traffic[0]: {want}"),
+        );
+    }
+
+    #[test]
+    fn null_is_nothing_written() {
+        let object = json!({
+            "metadata": null,
+            "spec": {"template": {"metadata": null, "spec": {"containers": null, "timeoutSeconds": null}}, "traffic": [null]},
+        });
+        let service: Service = decode(&object).unwrap();
+        assert_eq!(service.metadata, Service::default().metadata);
+        assert!(service.spec.template.spec.pod.containers.is_empty());
+        assert_eq!(service.spec.traffic, [Default::default()]);
+    }
+
+    #[test]
+    fn a_number_is_a_quantity() {
+        let object = json!({"spec": {"containers": [{"resources": {"limits": {"cpu": 1, "memory": "1Gi"}}}],
+            "volumes": [{"name": "a", "emptyDir": {"sizeLimit": 2.5}}]}});
+        let pod = decode::<Revision>(&object).unwrap().spec.pod;
+        let limits = pod.containers[0].resources.clone().unwrap().limits.unwrap();
+        assert_eq!(
+            (limits["cpu"].0.as_str(), limits["memory"].0.as_str()),
+            ("1", "1Gi")
+        );
+        let volume = &pod.volumes.unwrap()[0];
+        assert_eq!(
+            volume.empty_dir.clone().unwrap().size_limit.unwrap().0,
+            "2.5"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! A review over HTTP: what is a question at all, limits, and the form of the answer. What is answered is in `admit`.
+//!
+//! The API server retries nothing and waits ten seconds at most, so a review that cannot be
+//! answered in time is given up before that.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_core::admission::Policy;
+use ebb_runtime::config::Live;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::admit::Admitter;
+use crate::admit::review::{Answer, Question};
+use crate::metrics::{Metrics, Type};
+
+/// The largest review; the API server's own limit for an object is half of it.
+pub(crate) const BODY_LIMIT: usize = 3 << 20;
+/// Bodies that are read at the same time.
+pub(crate) const CONCURRENCY: usize = 16;
+/// A review is given up after this; the API server gives up after 10 s.
+const DEADLINE: Duration = Duration::from_secs(9);
+
+/// An answer, with its whole body.
+pub type Reply = Response<Full<Bytes>>;
+
+/// Answers reviews.
+#[derive(Debug)]
+pub struct Reviews {
+    admitter: Admitter,
+    metrics: Metrics,
+    /// Permits to hold a body.
+    bodies: Semaphore,
+}
+
+impl Reviews {
+    pub(crate) fn new(admitter: Admitter, metrics: Metrics) -> Self {
+        Self {
+            admitter,
+            metrics,
+            bodies: Semaphore::new(CONCURRENCY),
+        }
+    }
+
+    /// Answers with these settings for good, and has no API server to try pods on: for whoever wants the answers
+    /// without the program around them.
+    #[must_use]
+    pub fn fixed(policy: &Policy) -> Self {
+        let admitter = Admitter {
+            autoscaler: Live::fixed(policy.autoscaler.as_ref().clone()),
+            defaults: Live::fixed(policy.defaults.as_ref().clone()),
+            features: Live::fixed(policy.features.as_ref().clone()),
+            cluster_domain: policy.cluster_domain.clone(),
+            renamed: Vec::new(),
+            pods: None,
+        };
+        Self::new(admitter, Metrics::default())
+    }
+
+    /// Answers a request; whatever it is, there is an answer before the API server's patience ends.
+    pub async fn answer<B>(&self, request: Request<B>) -> Reply
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        tokio::time::timeout(DEADLINE, self.review(request))
+            .await
+            .unwrap_or_else(|_| text(StatusCode::GATEWAY_TIMEOUT, "the review took too long"))
+    }
+
+    async fn review<B>(&self, request: Request<B>) -> Reply
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let type_ = match request.uri().path() {
+            "/defaulting" => Type::Defaulting,
+            "/resource-validation" => Type::Validation,
+            "/config-validation" => Type::Admission,
+            other => {
+                return text(
+                    StatusCode::BAD_REQUEST,
+                    &format!("no controller registered for: {other}"),
+                );
+            }
+        };
+        if request.method() != Method::POST {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "a review is a POST");
+        }
+        if request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|value| value != "application/json")
+        {
+            return text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid Content-Type, want `application/json`",
+            );
+        }
+        match self.read(request).await {
+            // Without the permit: a dry run waits for the API server.
+            Ok(question) => self.decide(type_, question).await,
+            Err(reply) => reply,
+        }
+    }
+
+    /// Reads a review; only so many bodies are held at the same time.
+    async fn read<B>(&self, request: Request<B>) -> Result<Question, Reply>
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let undecodable = |cause: &dyn std::fmt::Display| {
+            text(
+                StatusCode::BAD_REQUEST,
+                &format!("could not decode body:{cause}"),
+            )
+        };
+        let Ok(_permit) = self.bodies.acquire().await else {
+            return Err(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"));
+        };
+        let body = Limited::new(request.into_body(), BODY_LIMIT)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    text(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        &format!("a review is at most {BODY_LIMIT} bytes long"),
+                    )
+                } else {
+                    undecodable(&error)
+                }
+            })?;
+        Question::read(&body.to_bytes()).map_err(|error| undecodable(&error))
+    }
+
+    async fn decide(&self, type_: Type, question: Question) -> Reply {
+        let begun = Instant::now();
+        let Question {
+            api_version,
+            kind,
+            request,
+        } = question;
+        let mut response = match type_ {
+            Type::Defaulting => self.admitter.default(&request),
+            Type::Validation => self.admitter.validate(&request).await,
+            Type::Admission => self.admitter.config_map(&request),
+        };
+        response.uid.clone_from(&request.uid);
+        let took = begun.elapsed();
+        self.metrics.reviewed(type_, &request, &response, took);
+        tracing::debug!(
+            kind = %request.kind,
+            namespace = request.namespace,
+            name = request.name,
+            operation = request.operation,
+            subresource = request.sub_resource,
+            allowed = response.allowed,
+            reason = response.status.as_ref().map(|status| status.message.as_str()),
+            ?took,
+            "reviewed"
+        );
+        match serde_json::to_vec(&Answer {
+            api_version,
+            kind,
+            response,
+        }) {
+            Ok(json) => {
+                let mut reply = Response::new(Full::from(json));
+                reply.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    header::HeaderValue::from_static("application/json"),
+                );
+                reply
+            }
+            Err(error) => text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &format!("could not encode response:{error}"),
+            ),
+        }
+    }
+}
+
+/// An error in the form that Go's `http.Error` has.
+pub(crate) fn text(status: StatusCode, message: &str) -> Reply {
+    let mut reply = Response::new(Full::from(format!("{message}\n")));
+    *reply.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    reply.headers_mut().insert(header::CONTENT_TYPE, plain);
+    reply
+}
