@@ -15,5 +15,7 @@ mod names;
 mod outage;
 #[path = "admission/race.rs"]
 mod race;
+#[path = "admission/reader.rs"]
+mod reader;
 #[path = "admission/settings.rs"]
 mod settings;
