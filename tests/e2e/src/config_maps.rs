@@ -1,5 +1,7 @@
 //! Our own ConfigMaps: changed for a while, and put back.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::Client;
@@ -7,9 +9,13 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::SYSTEM_NAMESPACE;
+use crate::wait::contained;
 
 /// Labels by which the webhook knows a ConfigMap as ours.
 const LABELS: [&str; 2] = ["app.kubernetes.io/name", "app.kubernetes.io/component"];
+
+/// How long one may stay changed. Shorter than a test may take, whose end would leave it as it is.
+const CHANGED_WITHIN: Duration = Duration::from_secs(240);
 
 /// A ConfigMap that is changed for a while.
 pub struct Borrowed {
@@ -27,7 +33,7 @@ impl std::fmt::Debug for Borrowed {
 }
 
 impl Borrowed {
-    /// Lets `change` play with a ConfigMap, and puts it back as it was, also if that failed.
+    /// Lets `change` play with a ConfigMap, and puts it back as it was, also if that failed, panicked or took too long.
     ///
     /// # Errors
     /// If `change` fails, or the API server refuses what was there before.
@@ -45,15 +51,9 @@ impl Borrowed {
             name,
             before,
         };
-        let played = change(&borrowed).await;
+        let played = contained(CHANGED_WITHIN, change(&borrowed)).await;
         let restored = borrowed.restore().await;
         played.and(restored)
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.name
     }
 
     /// Takes away the labels by which the webhook knows it: what is written from now on is not judged.

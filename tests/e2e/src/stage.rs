@@ -1,10 +1,8 @@
 //! Where one test plays: a namespace that nobody else uses.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
@@ -15,7 +13,7 @@ use serde_json::Value;
 use crate::cluster::{self, Cluster};
 use crate::report;
 use crate::service::{Ksvc, condition, is_observed};
-use crate::wait::eventually;
+use crate::wait::{contained, eventually};
 
 /// How long any test may take.
 const TEST_WITHIN: Duration = Duration::from_secs(300);
@@ -43,12 +41,7 @@ pub async fn play(name: &str, test: impl AsyncFnOnce(&Stage) -> Result<()>) {
         Ok(stage) => stage,
         Err(error) => panic!("{error:#}"),
     };
-    let played = tokio::time::timeout(TEST_WITHIN, AssertUnwindSafe(test(&stage)).catch_unwind());
-    let outcome = match played.await {
-        Err(_) => Err(anyhow!("took longer than {} s", TEST_WITHIN.as_secs())),
-        Ok(Err(panic)) => Err(anyhow!("panicked: {panic:?}")),
-        Ok(Ok(outcome)) => outcome,
-    };
+    let outcome = contained(TEST_WITHIN, test(&stage)).await;
     if outcome.is_err() {
         report::print(&stage).await;
     }

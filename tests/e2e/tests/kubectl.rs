@@ -3,14 +3,16 @@
 //! The texts are snapshots, beside this file in `snapshots/`. What differs from run to run is made the same first: the
 //! random end of the namespace's name, ages, and white space at the ends of lines.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use ebb_e2e::kubectl::Kubectl;
 use ebb_e2e::wait::eventually;
 use ebb_e2e::{Ksvc, Stage, cluster, play};
-use kube::Resource as _;
-use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DynamicObject, PostParams};
+use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Every kind, by what users call it.
 const KINDS: [&str; 12] = [
@@ -85,11 +87,7 @@ async fn objects_show_the_columns_that_users_know() {
     play("columns", async |stage| {
         let host = format!("{}.example.org", stage.namespace);
         claim(stage, &host).await?;
-        let shown = show(stage, &host).await;
-        // It belongs to no namespace, so it would stay.
-        let claims = claims(stage);
-        claims.delete(&host, &DeleteParams::default()).await?;
-        shown
+        show(stage, &host).await
     })
     .await;
 }
@@ -164,18 +162,22 @@ fn mapping(host: &str) -> Value {
     })
 }
 
+/// Claims a domain. A claim belongs to no namespace, so it is made to go with the stage's.
 async fn claim(stage: &Stage, host: &str) -> Result<()> {
-    let claim = DynamicObject::new(host, &cluster::resource("ClusterDomainClaim"))
-        .data(json!({"spec": {"namespace": stage.namespace}}));
-    claims(stage).create(&PostParams::default(), &claim).await?;
+    let client = &stage.cluster.client;
+    let namespace = Api::<Namespace>::all(client.clone())
+        .get(&stage.namespace)
+        .await?;
+    let resource = cluster::resource("ClusterDomainClaim");
+    let mut claim =
+        DynamicObject::new(host, &resource).data(json!({"spec": {"namespace": stage.namespace}}));
+    claim
+        .owner_references_mut()
+        .extend(namespace.owner_ref(&()));
+    Api::all_with(client.clone(), &resource)
+        .create(&PostParams::default(), &claim)
+        .await?;
     Ok(())
-}
-
-fn claims(stage: &Stage) -> Api<DynamicObject> {
-    Api::all_with(
-        stage.cluster.client.clone(),
-        &cluster::resource("ClusterDomainClaim"),
-    )
 }
 
 async fn create(stage: &Stage, manifest: Value) -> Result<()> {

@@ -1,10 +1,8 @@
 //! Where the corpus is played: a namespace, with nobody acting on what is stored in it.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
-use futures::FutureExt as _;
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, ServiceAccount};
@@ -20,7 +18,7 @@ use super::files::Set;
 use super::kubectl::{Caller, filename};
 use super::settings::{Data, Settings};
 use crate::cluster::{self, SYSTEM_NAMESPACE};
-use crate::wait::eventually;
+use crate::wait::{contained, eventually};
 
 /// The namespace; manifests and messages name it.
 const NAMESPACE: &str = "corpus";
@@ -77,16 +75,11 @@ impl Site {
             Ok(site) => site,
             Err(error) => panic!("{error:#}"),
         };
-        let played = AssertUnwindSafe(async {
+        let outcome = contained(PLAY_WITHIN, async {
             site.begin().await?;
             test(&site).await
         })
-        .catch_unwind();
-        let outcome = match tokio::time::timeout(PLAY_WITHIN, played).await {
-            Err(_) => Err(anyhow!("took longer than {} s", PLAY_WITHIN.as_secs())),
-            Ok(Err(panic)) => Err(anyhow!("panicked: {panic:?}")),
-            Ok(Ok(outcome)) => outcome,
-        };
+        .await;
         let ended = site.end().await;
         if let Err(error) = outcome.and(ended) {
             panic!("{error:#}");
@@ -109,10 +102,8 @@ impl Site {
 
     async fn begin(&self) -> Result<()> {
         // Only a controller that works lets go of what a run has left.
+        self.remove_namespace().await?;
         let namespaces = Api::<Namespace>::all(self.client.clone());
-        if namespaces.get_opt(NAMESPACE).await?.is_some() {
-            self.remove_namespace().await?;
-        }
         eventually("the last run has gone", TURN_WITHIN, async || {
             let found = namespaces.get_opt(NAMESPACE).await?;
             Ok(found.map_or(Ok(()), |_| Err("it is still there".to_owned())))
@@ -203,12 +194,13 @@ impl Site {
         Api::namespaced(self.client.clone(), SYSTEM_NAMESPACE)
     }
 
-    /// Nobody waits for it here: the next run does.
+    /// Lets the namespace go, if there is one. Nobody waits for it here: the next run does.
     async fn remove_namespace(&self) -> Result<()> {
-        Api::<Namespace>::all(self.client.clone())
-            .delete(NAMESPACE, &DeleteParams::default())
-            .await?;
-        Ok(())
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        match namespaces.delete(NAMESPACE, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            removed => removed.map(drop).context("cannot remove the namespace"),
+        }
     }
 
     /// Makes ready what the cases of a set rely on.
