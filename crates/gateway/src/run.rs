@@ -155,7 +155,7 @@ pub fn start(
         &identity,
         ELECTION,
     );
-    supervisor.spawn("lease", outlive(elector.run(leaving.clone()), stop.clone()));
+    supervisor.spawn("lease", stop.clone().after(elector.run(leaving.clone())));
     let judge = Judge {
         client,
         objects: &objects,
@@ -254,20 +254,10 @@ impl Judge<'_> {
         );
         let stop = supervisor.stop();
         let status = controller.run(leadership.clone(), leaving.clone());
-        supervisor.spawn("status", outlive(status, stop.clone()));
+        supervisor.spawn("status", stop.clone().after(status));
         supervisor.spawn(
             "replicas",
-            outlive(follower.run(leadership, leaving.clone()), stop),
+            stop.after(follower.run(leadership, leaving.clone())),
         );
     }
-}
-
-/// `work` may end when we are leaving; for the supervisor it goes on until the stop.
-async fn outlive(
-    work: impl Future<Output = Result<(), Infallible>>,
-    stop: Stop,
-) -> Result<(), Infallible> {
-    work.await?;
-    stop.triggered().await;
-    Ok(())
 }

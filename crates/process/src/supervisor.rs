@@ -44,6 +44,17 @@ impl Stop {
     pub fn child(&self) -> Self {
         Self(self.0.child_token())
     }
+
+    /// Does `work`, then waits until draining has begun: for a task that a [`Supervisor`] may not miss but that is over
+    /// before the others, because its process gives up a lease first and goes on serving for a while.
+    ///
+    /// # Errors
+    /// Those of `work`, at once.
+    pub async fn after<E>(self, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        work.await?;
+        self.triggered().await;
+        Ok(())
+    }
 }
 
 /// Why a process ends with a status other than 0.

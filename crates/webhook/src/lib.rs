@@ -10,6 +10,10 @@
 //!
 //! The rules themselves are in `ebb_core`. Every replica answers; only leaders write. Nothing is
 //! created here: the Secret and the configurations come with the installation.
+//!
+//! There are two ends. `leaving` is the wish to go: the replica gives up its leases and is not ready
+//! any more, but answers whoever still calls, by settings and with a certificate that it goes on
+//! following. When nobody has called for a while everything stops.
 
 mod admit;
 mod certificate;
@@ -36,8 +40,8 @@ use ebb_runtime::{admin, client, config, logging};
 pub use reviews::{Reply, Reviews};
 use settings::Settings;
 
-/// Between the signal and the end of the process: the API server may keep calling for a while.
-const DRAIN: Duration = Duration::from_secs(240);
+/// How long everything may take to end once the server has ended, or a task has failed.
+const END: Duration = Duration::from_secs(60);
 
 /// Runs the webhook until it is told to stop.
 ///
@@ -46,7 +50,8 @@ const DRAIN: Duration = Duration::from_secs(240);
 pub async fn run(settings: Settings, log: log::Handle) -> anyhow::Result<()> {
     let tls = tls::Parameters::of(&settings)?;
     let supervisor = Supervisor::new();
-    signal::stop_on_signal(&supervisor).context("cannot listen for signals")?;
+    let leaving = supervisor.stop().child();
+    signal::trigger_on_signal(&supervisor, leaving.clone()).context("cannot listen for signals")?;
     let metrics_port = bind(settings.metrics_port).await?;
     let profiling_port = bind(settings.profiling_port).await?;
     let webhook_port = bind(settings.port).await?;
@@ -83,7 +88,7 @@ pub async fn run(settings: Settings, log: log::Handle) -> anyhow::Result<()> {
     };
 
     let shown = Arc::new(tls::Shown::default());
-    keep::start(&supervisor, &client, &settings, &shown).await?;
+    keep::start(&supervisor, &client, &settings, &shown, &leaving).await?;
 
     let exposition = Exposition::new(registry);
     let stop = supervisor.stop();
@@ -98,10 +103,14 @@ pub async fn run(settings: Settings, log: log::Handle) -> anyhow::Result<()> {
     let server = server::Server::new(
         Reviews::new(admitter, metrics),
         tls.server_config(shown)?,
-        stop,
+        leaving,
     );
-    supervisor.spawn("webhook", server.run(webhook_port));
-    supervisor.run(DRAIN).await?;
+    supervisor.spawn("webhook", async move {
+        let served = server.run(webhook_port).await;
+        stop.trigger();
+        served
+    });
+    supervisor.run(END).await?;
     Ok(())
 }
 

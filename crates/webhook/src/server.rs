@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_core::names::headers;
 use ebb_process::Stop;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,8 +26,11 @@ use crate::reviews::{Reply, Reviews, text};
 const CONNECTIONS: usize = 512;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_READ: Duration = Duration::from_secs(60);
-/// After a stop, how long nobody must have called before the port is closed.
+/// Once it leaves, how long nobody must have called before the port is closed.
 const QUIET: Duration = Duration::from_secs(45);
+/// Once it leaves, when the port is closed though there still are callers. With what follows, within the grace of the
+/// pod.
+const LINGER: Duration = Duration::from_secs(180);
 
 /// The webhook's port.
 #[derive(Clone, Debug)]
@@ -36,7 +39,7 @@ pub(crate) struct Server(Arc<Shared>);
 struct Shared {
     reviews: Reviews,
     tls: TlsAcceptor,
-    stop: Stop,
+    leaving: Stop,
     connections: Arc<Semaphore>,
     started: Instant,
     /// Milliseconds from `started` to the last request.
@@ -52,18 +55,18 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Server {
-    pub(crate) fn new(reviews: Reviews, tls: Arc<ServerConfig>, stop: Stop) -> Self {
+    pub(crate) fn new(reviews: Reviews, tls: Arc<ServerConfig>, leaving: Stop) -> Self {
         Self(Arc::new(Shared {
             reviews,
             tls: TlsAcceptor::from(tls),
-            stop,
+            leaving,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             started: Instant::now(),
             last_call: AtomicU64::new(0),
         }))
     }
 
-    /// Answers until a stop is asked for and callers have gone elsewhere.
+    /// Answers until it is asked to leave and callers have gone elsewhere.
     pub(crate) async fn run(self, listener: TcpListener) -> io::Result<()> {
         let connections = TaskTracker::new();
         let closing = Stop::new();
@@ -137,18 +140,18 @@ impl Server {
         }
     }
 
-    /// Resolves once a stop was asked for and nobody has called for a while.
+    /// Resolves some time after it was asked to leave: when nobody has called for a while.
     async fn drained(&self) {
-        self.0.stop.triggered().await;
-        let stopped = Instant::now();
+        self.0.leaving.triggered().await;
+        let began = Instant::now();
         loop {
             let last =
                 self.0.started + Duration::from_millis(self.0.last_call.load(Ordering::Relaxed));
-            let quiet_at = last.max(stopped) + QUIET;
-            if Instant::now() >= quiet_at {
+            let closes_at = (last.max(began) + QUIET).min(began + LINGER);
+            if Instant::now() >= closes_at {
                 return;
             }
-            tokio::time::sleep_until(quiet_at).await;
+            tokio::time::sleep_until(closes_at).await;
         }
     }
 
@@ -162,7 +165,13 @@ impl Server {
         }
         let since = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_call.store(since, Ordering::Relaxed);
-        self.0.reviews.answer(request).await
+        let mut reply = self.0.reviews.answer(request).await;
+        if self.0.leaving.is_triggered() {
+            // A caller that keeps its connection would never learn that others are ready.
+            let close = HeaderValue::from_static("close");
+            reply.headers_mut().insert(header::CONNECTION, close);
+        }
+        reply
     }
 
     /// Kubelet asks on any path; so do networking layers. Neither counts as a call.
@@ -180,7 +189,7 @@ impl Server {
         if !is_kubelet && !is_network {
             return None;
         }
-        Some(if self.0.stop.is_triggered() {
+        Some(if self.0.leaving.is_triggered() {
             text(StatusCode::SERVICE_UNAVAILABLE, "shutting down")
         } else {
             Response::new(Full::default())

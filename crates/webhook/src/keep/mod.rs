@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use ebb_core::admission::Hook;
 use ebb_core::config::{LeaderElection, Settings as _};
-use ebb_process::Supervisor;
+use ebb_process::{Stop, Supervisor};
 use ebb_runtime::cache::{Cache, Options};
 use ebb_runtime::config;
 use ebb_runtime::lease::{self, Elector, Leadership, Timing};
@@ -37,7 +37,7 @@ use configurations::Configurations;
 /// The Secret with the certificate, made empty by the installation.
 const SECRET: &str = "webhook-certs";
 
-/// Starts the watches and the reconcilers.
+/// Starts the watches and the reconcilers. The latter end with `leaving`, the watches with the process.
 ///
 /// # Errors
 /// When the settings of the election or the system namespace cannot be read.
@@ -46,6 +46,7 @@ pub(crate) async fn start(
     client: &Client,
     settings: &Settings,
     shown: &Arc<Shown>,
+    leaving: &Stop,
 ) -> anyhow::Result<()> {
     let namespace = settings.system_namespace.as_str();
     let election = election(client, settings).await?;
@@ -115,30 +116,31 @@ pub(crate) async fn start(
     let config = Controller::new("webhook-config", configurations(Hook::Config), &validating)
         .watch(&secrets, on_secret(Hook::Config));
 
-    let elect = |queue: &str| elect(supervisor, client, settings, &election, queue);
+    let elect = |queue: &str| elect(supervisor, client, settings, &election, queue, leaving);
     let leaderships = [
         elect("WebhookCertificates")?,
         elect("DefaultingWebhook")?,
         elect("ValidationWebhook")?,
         elect("ConfigMapWebhook")?,
     ];
-    let stop = supervisor.stop();
+    let leaving = leaving.clone();
     let caches = (secrets, mutating, validating);
     let [for_certificate, for_defaulting, for_validation, for_config] = leaderships;
-    supervisor.spawn("webhook configurations", async move {
+    let work = async move {
         let ready = async { tokio::join!(caches.0.ready(), caches.1.ready(), caches.2.ready()) };
         tokio::select! {
             _ = ready => {}
-            () = stop.triggered() => return Ok::<_, std::convert::Infallible>(()),
+            () = leaving.triggered() => return Ok::<_, std::convert::Infallible>(()),
         }
         let runs = tokio::join!(
-            certificate.run(for_certificate, stop.clone()),
-            defaulting.run(for_defaulting, stop.clone()),
-            validation.run(for_validation, stop.clone()),
-            config.run(for_config, stop.clone()),
+            certificate.run(for_certificate, leaving.clone()),
+            defaulting.run(for_defaulting, leaving.clone()),
+            validation.run(for_validation, leaving.clone()),
+            config.run(for_config, leaving.clone()),
         );
         runs.0.and(runs.1).and(runs.2).and(runs.3)
-    });
+    };
+    supervisor.spawn("webhook configurations", supervisor.stop().after(work));
     Ok(())
 }
 
@@ -173,6 +175,7 @@ fn elect(
     settings: &Settings,
     election: &LeaderElection,
     queue: &str,
+    leaving: &Stop,
 ) -> anyhow::Result<Leadership> {
     let unnamed = format!("webhook.{queue}");
     let prefix = election.lease_prefixes.get(&unnamed).unwrap_or(&unnamed);
@@ -193,8 +196,8 @@ fn elect(
         &identity,
         timing,
     );
-    let stop = supervisor.stop();
-    supervisor.spawn("webhook election", elector.run(stop));
+    let work = elector.run(leaving.clone());
+    supervisor.spawn("webhook election", supervisor.stop().after(work));
     Ok(leadership)
 }
 

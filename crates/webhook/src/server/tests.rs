@@ -20,14 +20,14 @@ use crate::tls::{Parameters, Shown};
 
 const HOST: &str = "webhook.knative-serving.svc";
 
-fn server(shown: Arc<Shown>, stop: Stop) -> Server {
+fn server(shown: Arc<Shown>, leaving: Stop) -> Server {
     let settings = <Settings as clap::Parser>::parse_from(["webhook", "--name", "webhook"]);
     let tls = Parameters::of(&settings)
         .unwrap()
         .server_config(shown)
         .unwrap();
     let reviews = Reviews::new(crate::admit::tests::admitter(), Metrics::default());
-    Server::new(reviews, tls, stop)
+    Server::new(reviews, tls, leaving)
 }
 
 fn plain() -> Server {
@@ -154,9 +154,9 @@ async fn only_so_many_bodies_are_read_at_a_time() {
 }
 
 #[tokio::test]
-async fn probes_pass_until_a_stop() {
-    let stop = Stop::new();
-    let server = server(Arc::default(), stop.clone());
+async fn probes_pass_until_it_leaves() {
+    let leaving = Stop::new();
+    let server = server(Arc::default(), leaving.clone());
     let probe = |name: &str, value: &str| {
         Request::get("/any")
             .header(name, value)
@@ -177,7 +177,7 @@ async fn probes_pass_until_a_stop() {
             .status(),
         200
     );
-    stop.trigger();
+    leaving.trigger();
     assert_eq!(
         read(server.answer(probe("user-agent", "kube-probe/1.35")).await).await,
         (503, "shutting down\n".to_owned())
@@ -251,16 +251,52 @@ async fn the_latest_certificate_is_shown_without_a_restart() {
     );
 }
 
+#[tokio::test]
+async fn callers_are_sent_elsewhere_once_it_leaves() {
+    let leaving = Stop::new();
+    let server = server(Arc::default(), leaving.clone());
+    let ask = async || {
+        let request = post("/resource-validation", "application/json", REVIEW);
+        let reply = server.answer(request).await;
+        let connection = reply.headers().get(header::CONNECTION).cloned();
+        (reply.status().as_u16(), connection)
+    };
+    assert_eq!(ask().await, (200, None));
+    leaving.trigger();
+    let close = HeaderValue::from_static("close");
+    assert_eq!(ask().await, (200, Some(close)));
+}
+
 #[tokio::test(start_paused = true)]
-async fn the_port_stays_open_until_callers_have_gone() {
-    let stop = Stop::new();
-    let server = server(Arc::default(), stop.clone());
+async fn the_port_is_closed_at_last_though_somebody_calls() {
+    let leaving = Stop::new();
+    let server = server(Arc::default(), leaving.clone());
     let mut tasks = JoinSet::new();
     let drained = tasks.spawn({
         let server = server.clone();
         async move { server.drained().await }
     });
-    stop.trigger();
+    leaving.trigger();
+    let began = Instant::now();
+    while !drained.is_finished() {
+        assert!(began.elapsed() <= LINGER + QUIET);
+        let request = post("/resource-validation", "application/json", REVIEW);
+        assert_eq!(server.answer(request).await.status(), 200);
+        tokio::time::sleep(QUIET / 3).await;
+    }
+    assert!(began.elapsed() >= LINGER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_port_stays_open_until_callers_have_gone() {
+    let leaving = Stop::new();
+    let server = server(Arc::default(), leaving.clone());
+    let mut tasks = JoinSet::new();
+    let drained = tasks.spawn({
+        let server = server.clone();
+        async move { server.drained().await }
+    });
+    leaving.trigger();
     tokio::time::sleep(QUIET - Duration::from_secs(5)).await;
     server
         .answer(post("/resource-validation", "application/json", REVIEW))
