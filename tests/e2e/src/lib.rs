@@ -19,6 +19,7 @@ pub mod kubectl;
 pub mod prober;
 pub mod processes;
 mod report;
+pub mod review;
 pub mod service;
 pub mod stage;
 pub mod wait;

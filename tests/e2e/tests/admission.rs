@@ -9,6 +9,8 @@ mod certificates;
 mod drift;
 #[path = "admission/fixtures.rs"]
 mod fixtures;
+#[path = "admission/leaving.rs"]
+mod leaving;
 #[path = "admission/names.rs"]
 mod names;
 #[path = "admission/outage.rs"]

@@ -7,16 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use http::Request;
-use http::header::CONTENT_TYPE;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
 use crate::cluster::SYSTEM_NAMESPACE;
+use crate::review;
 use crate::wait::eventually;
 
 /// Where the name of containers is set.
@@ -147,7 +144,7 @@ impl Settings {
             ensure!(!pods.items.is_empty(), "there is no webhook");
             for pod in pods {
                 let name = pod.name_any();
-                let patch = match self.ask(&name).await {
+                let patch = match review::defaults(&self.client, &name).await {
                     Ok(patch) => patch,
                     Err(error) => return Ok(Err(format!("{name}: {error:#}"))),
                 };
@@ -158,36 +155,5 @@ impl Settings {
             Ok(Ok(()))
         })
         .await
-    }
-
-    /// What one replica would change in a Configuration.
-    async fn ask(&self, pod: &str) -> Result<String> {
-        let resource =
-            json!({"group": "serving.knative.dev", "version": "v1", "resource": "configurations"});
-        let kind =
-            json!({"group": "serving.knative.dev", "version": "v1", "kind": "Configuration"});
-        let review = json!({
-            "apiVersion": "admission.k8s.io/v1",
-            "kind": "AdmissionReview",
-            "request": {
-                "uid": "canary", "kind": kind, "resource": resource, "name": "canary", "namespace": "corpus",
-                "operation": "CREATE", "userInfo": {"username": "canary"}, "dryRun": true,
-                "object": {
-                    "apiVersion": "serving.knative.dev/v1",
-                    "kind": "Configuration",
-                    "metadata": {"name": "canary", "namespace": "corpus"},
-                    "spec": {"template": {"spec": {"containers": [{"image": "canary"}]}}},
-                },
-            },
-        });
-        let request = Request::post(format!(
-            "/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/https:{pod}:8443/proxy/defaulting"
-        ))
-        .header(CONTENT_TYPE, "application/json")
-        .body(review.to_string().into_bytes())?;
-        let answer: Value = self.client.request(request).await?;
-        let patch = answer["response"]["patch"].as_str();
-        let patch = BASE64_STANDARD.decode(patch.context("there is no patch")?)?;
-        Ok(String::from_utf8(patch)?)
     }
 }
