@@ -35,8 +35,14 @@ pub(super) fn keep(field: &Field) -> Option<Keep> {
 pub(super) fn finish(field: &Field, mut schema: Value) -> Value {
     if let Some(key) = field.flag() {
         let text = schema["description"].as_str().unwrap_or_default();
-        let needs = format!("Needs {key} in ConfigMap config-features.");
-        schema["description"] = format!("{text} {needs}").trim_start().into();
+        let gap = match text {
+            "" => "",
+            text if text.ends_with('.') => " ",
+            // Some of Kubernetes' own texts have no full stop.
+            _ => ". ",
+        };
+        schema["description"] =
+            format!("{text}{gap}Needs {key} in ConfigMap config-features.").into();
     }
     if let Some(default) = field.default {
         schema["default"] = default.into();

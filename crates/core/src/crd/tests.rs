@@ -163,7 +163,7 @@ fn explanations_name_the_flag_that_a_field_needs() {
         ),
     ] {
         let text = at(&revision, path)["description"].as_str().unwrap();
-        let end = format!(" Needs {key} in ConfigMap config-features.");
+        let end = format!(". Needs {key} in ConfigMap config-features.");
         assert!(text.ends_with(&end), "{path}: {text}");
     }
     let plain = at(&revision, "spec.containers.image")["description"].to_string();
