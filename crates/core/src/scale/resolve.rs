@@ -1,21 +1,26 @@
 //! Annotations of a PodAutoscaler over the cluster's defaults.
 //!
-//! A value that does not parse counts as absent: admission refuses it, and whoever got it past
-//! admission gets the cluster's value.
+//! A value that admission refuses counts as absent: whoever got it past admission gets the cluster's
+//! value. The bounds are those of `crate::admission::autoscaling`.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::kpa::{Bounds, ZeroRules};
 use super::rules::{BurstCapacity, Metric, Rules};
 use crate::api::pod_autoscaler::{PodAutoscaler, Reachability};
-use crate::config::autoscaler::{Autoscaler, OTHER_METRIC_UTILIZATION, TARGET_MIN};
+use crate::config::autoscaler::{
+    Autoscaler, OTHER_METRIC_UTILIZATION, TARGET_MIN, WINDOW_MAX, WINDOW_MIN,
+};
 use crate::go;
 use crate::names::Key;
 use crate::names::annotations as keys;
 
 /// What is added to the progress deadline before pods that do not come are given up.
 const ACTIVATION_SLACK: Duration = Duration::from_secs(30);
+/// A shorter progress deadline is none.
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 impl Rules {
     /// The decider's rules for `autoscaler`.
@@ -32,7 +37,7 @@ impl Rules {
             autoscaler.spec.container_concurrency,
             config,
         );
-        let threshold = asked.number(keys::PANIC_THRESHOLD_PERCENTAGE);
+        let threshold = asked.number(keys::PANIC_THRESHOLD_PERCENTAGE, 110.0..=1000.0);
         Self {
             metric,
             target,
@@ -44,10 +49,13 @@ impl Rules {
             panic_threshold: threshold.unwrap_or(config.panic_threshold_percentage) / 100.0,
             stable_window: stable_window(&asked, config),
             scale_down_delay: asked
-                .duration(keys::SCALE_DOWN_DELAY)
+                .seconds(keys::SCALE_DOWN_DELAY, Duration::ZERO..=WINDOW_MAX)
                 .unwrap_or(config.scale_down_delay),
             initial_scale: initial_scale(&asked, config),
-            activation_scale: asked.count(keys::ACTIVATION_SCALE).unwrap_or(0),
+            activation_scale: asked
+                .count(keys::ACTIVATION_SCALE)
+                .filter(|scale| *scale > 1)
+                .unwrap_or(0),
             reachable: is_reachable(autoscaler),
         }
     }
@@ -82,10 +90,13 @@ impl ZeroRules {
     ) -> Self {
         let asked = Asked::of(autoscaler);
         let retention = asked
-            .duration(keys::SCALE_TO_ZERO_POD_RETENTION_PERIOD)
+            .duration(
+                keys::SCALE_TO_ZERO_POD_RETENTION_PERIOD,
+                Duration::ZERO..=WINDOW_MAX,
+            )
             .unwrap_or(config.scale_to_zero_pod_retention_period);
         let deadline = asked
-            .duration(keys::PROGRESS_DEADLINE)
+            .duration(keys::PROGRESS_DEADLINE, ONE_SECOND..=Duration::MAX)
             .unwrap_or(progress_deadline);
         Self {
             enabled: config.enable_scale_to_zero,
@@ -96,7 +107,7 @@ impl ZeroRules {
             } else {
                 Duration::ZERO
             },
-            activation_timeout: deadline + ACTIVATION_SLACK,
+            activation_timeout: deadline.saturating_add(ACTIVATION_SLACK),
         }
     }
 }
@@ -108,7 +119,7 @@ pub fn windows(autoscaler: &PodAutoscaler, config: &Autoscaler) -> (Duration, Du
     let asked = Asked::of(autoscaler);
     let stable = stable_window(&asked, config);
     let share = asked
-        .number(keys::PANIC_WINDOW_PERCENTAGE)
+        .number(keys::PANIC_WINDOW_PERCENTAGE, 1.0..=100.0)
         .unwrap_or(config.panic_window_percentage);
     let panic = (stable.as_secs_f64() * share / 100.0).round().max(1.0);
     (stable, Duration::try_from_secs_f64(panic).unwrap_or(stable))
@@ -121,7 +132,7 @@ fn target(
     container_concurrency: i64,
     config: &Autoscaler,
 ) -> (f64, f64) {
-    let annotated = asked.number(keys::TARGET);
+    let annotated = asked.number(keys::TARGET, TARGET_MIN..=f64::MAX);
     let limit = (container_concurrency > 0).then_some(container_concurrency as f64);
     let (total, utilization) = match metric {
         Metric::Rps => (
@@ -138,18 +149,23 @@ fn target(
             (total, config.container_concurrency_target_fraction)
         }
     };
-    let percentage = asked.number(keys::TARGET_UTILIZATION);
+    let percentage = asked.number(keys::TARGET_UTILIZATION, 1.0..=100.0);
     let utilization = percentage.map_or(utilization, |percentage| percentage / 100.0);
     ((total * utilization).max(TARGET_MIN), total)
 }
 
 fn burst_capacity(asked: &Asked<'_>, config: &Autoscaler) -> BurstCapacity {
-    let annotated = asked.number(keys::TARGET_BURST_CAPACITY);
+    let key = keys::TARGET_BURST_CAPACITY;
+    let annotated = asked
+        .number(key, 0.0..=f64::INFINITY)
+        .or_else(|| asked.number(key, -1.0..=-1.0));
     annotated.unwrap_or(config.target_burst_capacity).into()
 }
 
 fn stable_window(asked: &Asked<'_>, config: &Autoscaler) -> Duration {
-    asked.duration(keys::WINDOW).unwrap_or(config.stable_window)
+    asked
+        .seconds(keys::WINDOW, WINDOW_MIN..=WINDOW_MAX)
+        .unwrap_or(config.stable_window)
 }
 
 fn initial_scale(asked: &Asked<'_>, config: &Autoscaler) -> u32 {
@@ -197,16 +213,26 @@ impl<'a> Asked<'a> {
         self.0.and_then(|annotations| key.find(annotations))
     }
 
-    fn number(&self, key: impl Lookup) -> Option<f64> {
-        go::parse_float(self.text(key)?).ok()
+    fn number(&self, key: impl Lookup, bounds: RangeInclusive<f64>) -> Option<f64> {
+        let number = go::parse_float(self.text(key)?).ok()?;
+        bounds.contains(&number).then_some(number)
     }
 
+    /// A number of pods, as many as Kubernetes can count.
     fn count(&self, key: impl Lookup) -> Option<u32> {
-        go::parse_int(self.text(key)?).ok().map(pods)
+        let count: i32 = go::parse_int(self.text(key)?).ok()?;
+        u32::try_from(count).ok()
     }
 
-    fn duration(&self, key: impl Lookup) -> Option<Duration> {
-        go::parse_duration(self.text(key)?).ok()?.try_into().ok()
+    fn duration(&self, key: impl Lookup, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+        let duration = go::parse_duration(self.text(key)?).ok()?.try_into().ok()?;
+        bounds.contains(&duration).then_some(duration)
+    }
+
+    /// A duration of whole seconds.
+    fn seconds(&self, key: impl Lookup, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+        let duration = self.duration(key, bounds)?;
+        (duration.subsec_nanos() == 0).then_some(duration)
     }
 }
 
@@ -348,6 +374,42 @@ mod tests {
         assert_eq!(zero(&autoscaler).retention, Duration::ZERO);
         assert_eq!(Bounds::of(&autoscaler, &cluster).min, 0);
         assert!(!Rules::of(&autoscaler, &cluster).reachable);
+    }
+
+    #[test]
+    fn what_admission_would_refuse_counts_as_absent() {
+        let cluster = Autoscaler::default();
+        let plain = autoscaler(0, &[]);
+        for (key, values) in [
+            ("target", &["NaN", "0", "-1", "Inf"][..]),
+            (
+                "target-utilization-percentage",
+                &["NaN", "0.5", "-70", "101"],
+            ),
+            ("target-burst-capacity", &["NaN", "-2"]),
+            ("panic-threshold-percentage", &["NaN", "100", "1001"]),
+            ("panic-window-percentage", &["NaN", "0", "101"]),
+            ("window", &["0s", "5s", "2h", "2562047h", "-1m", "6.5s"]),
+            ("scale-down-delay", &["-1s", "2h", "1.5s"]),
+            ("scale-to-zero-pod-retention-period", &["-1s", "2h"]),
+            ("activation-scale", &["-1", "1"]),
+            ("min-scale", &["-1", "2147483648"]),
+            ("max-scale", &["-1"]),
+            ("initial-scale", &["-1"]),
+        ] {
+            for value in values {
+                let odd = autoscaler(0, &[(key, value)]);
+                let of = |autoscaler: &PodAutoscaler| {
+                    (
+                        Rules::of(autoscaler, &cluster),
+                        Bounds::of(autoscaler, &cluster),
+                        ZeroRules::of(autoscaler, &cluster, Duration::from_secs(600)),
+                        windows(autoscaler, &cluster),
+                    )
+                };
+                assert_eq!(of(&odd), of(&plain), "{key}: {value}");
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::config::autoscaler::WINDOW_MAX;
+
 /// How the buckets become one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Averaging {
@@ -37,7 +39,8 @@ struct Written {
 }
 
 impl Window {
-    /// A window without data. `span` is rounded up to whole seconds and is at least one.
+    /// A window without data. `span` is rounded up to whole seconds; it is at least one, and at most an hour, however
+    /// much a Metric asks for.
     #[must_use]
     pub fn new(span: Duration, averaging: Averaging) -> Self {
         Self {
@@ -168,6 +171,7 @@ impl Window {
 }
 
 fn seconds(span: Duration) -> usize {
+    let span = span.min(WINDOW_MAX);
     let whole = span.as_secs() + u64::from(span.subsec_nanos() > 0);
     usize::try_from(whole.max(1)).unwrap_or(usize::MAX)
 }
@@ -258,6 +262,12 @@ mod tests {
         assert!(!window.is_empty(at(9)));
         assert!(window.is_empty(at(10)));
         assert!(linear(5).is_empty(at(0)));
+    }
+
+    #[test]
+    fn no_window_is_wider_than_an_hour() {
+        let window = Window::new(Duration::MAX, Averaging::Linear);
+        assert_eq!(window.len(), 3600);
     }
 
     #[test]

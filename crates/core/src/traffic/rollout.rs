@@ -140,23 +140,26 @@ impl Rollout {
 
 impl Follower {
     fn is_sound(&self) -> bool {
-        let sum: i64 = self.revisions.iter().map(|share| share.percent).sum();
-        self.percent <= 100
+        let is_share = |percent: i64| (0..=100).contains(&percent);
+        let shares = || self.revisions.iter().map(|share| share.percent);
+        is_share(self.percent)
             && (0..=self.percent).contains(&self.step_params.step_size)
-            && sum == self.percent
+            && shares().all(is_share)
+            && shares().sum::<i64>() == self.percent
     }
 
     /// With `m` seconds spent on the first percent and `d` seconds left, there is room for `d / m` steps, though never
     /// for more than there are percent to move.
     fn set_pace(&mut self, duration: i64, now: i64) {
         let to_move = self.percent - 1;
-        let elapsed = (now - self.step_params.start_time) as f64 / NANOS_PER_SECOND as f64;
+        let elapsed =
+            now.saturating_sub(self.step_params.start_time) as f64 / NANOS_PER_SECOND as f64;
         let first = elapsed.ceil().max(1.0);
         let left = (duration as f64 - first).max(1.0);
         let steps = (left / first).max(1.0).min((to_move as f64).max(1.0));
         self.step_params.step_size = (to_move as f64 / steps).round() as i64;
         self.step_params.step_duration = (left / steps * NANOS_PER_SECOND as f64) as i64;
-        self.step_params.next_step_time = now + self.step_params.step_duration;
+        self.step_params.next_step_time = now.saturating_add(self.step_params.step_duration);
     }
 
     /// The follow-up of `before`; `self` is the baseline with one revision at the full share.
@@ -219,7 +222,7 @@ impl Follower {
         }
         self.drop_empty();
         if self.revisions.len() > 1 {
-            self.step_params.next_step_time = now + self.step_params.step_duration;
+            self.step_params.next_step_time = now.saturating_add(self.step_params.step_duration);
         } else {
             self.step_params = StepParams::default();
         }
@@ -306,6 +309,8 @@ mod tests {
             r#"{"configurations":[{"configurationName":"c","percent":50,"revisions":[{"revisionName":"r","percent":49}],"stepParams":{}}]}"#,
             r#"{"configurations":[{"configurationName":"c","percent":50,"revisions":[{"revisionName":"r","percent":50}],"stepParams":{"stepSize":51}}]}"#,
             r#"{"configurations":[{"configurationName":"c","percent":50,"revisions":[{"revisionName":"r","percent":50}],"stepParams":{"stepSize":-1}}]}"#,
+            r#"{"configurations":[{"configurationName":"c","percent":50,"revisions":[{"revisionName":"q","percent":-50},{"revisionName":"r","percent":100}]}]}"#,
+            r#"{"configurations":[{"configurationName":"c","percent":0,"revisions":[{"revisionName":"q","percent":9223372036854775807},{"revisionName":"r","percent":9223372036854775807}]}]}"#,
         ] {
             assert_eq!(Rollout::parse(text), None, "{text}");
         }
@@ -362,6 +367,19 @@ mod tests {
         let pace = &previous.configurations[0].step_params;
         assert_eq!((pace.step_size, pace.step_duration), (33, 30 * SECOND));
         assert_eq!(pace.next_step_time, 70 * SECOND);
+    }
+
+    #[test]
+    fn times_beyond_all_bounds_stop_at_the_last_one() {
+        let now = 10 * SECOND;
+        let mut current = state(100, &[("r1", 99), ("r2", 1)]);
+        current.configurations[0].step_params.start_time = now;
+        current.observe_ready(i64::MAX, now);
+        let pace = &mut current.configurations[0].step_params;
+        assert!(pace.next_step_time > now, "{pace:?}");
+        (pace.next_step_time, pace.step_duration) = (now, i64::MAX);
+        let (_, wake) = Rollout::step(state(100, &[("r2", 100)]), Some(&current), now);
+        assert_eq!(wake, Some(i64::MAX));
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub(super) fn plan(
             Write::Update(wanted)
         }
         None => {
-            wanted.spec.get_or_insert_default().replicas = Some(initial_scale(input));
+            // Admission refuses what is below zero; not everybody has to pass it.
+            let replicas = initial_scale(input).max(0);
+            wanted.spec.get_or_insert_default().replicas = Some(replicas);
             Write::Create(wanted)
         }
     });
@@ -116,12 +118,13 @@ fn initial_scale(input: &Input<'_>) -> i32 {
     }
 }
 
-/// Whole seconds.
+/// Whole seconds. Less than one falls back to the cluster's value: Kubernetes would refuse the Deployment.
 fn progress_deadline(input: &Input<'_>) -> i32 {
     let seconds = meta::annotation(input.meta(), annotations::PROGRESS_DEADLINE)
         .and_then(|text| crate::config::parse_duration(text).ok())
-        .unwrap_or(input.config.deployment.progress_deadline)
-        .as_secs();
+        .map(|deadline| deadline.as_secs())
+        .filter(|seconds| *seconds > 0)
+        .unwrap_or(input.config.deployment.progress_deadline.as_secs());
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 

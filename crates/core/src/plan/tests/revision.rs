@@ -262,6 +262,38 @@ fn scaling_annotations_never_reach_the_pods() {
 }
 
 #[test]
+fn odd_numbers_never_reach_the_deployment() {
+    for (annotations, replicas, deadline) in [
+        ("{}", 1, 600),
+        ("{autoscaling.knative.dev/initial-scale: '-1'}", 0, 600),
+        ("{autoscaling.knative.dev/initial-scale: lots}", 0, 600),
+        ("{autoscaling.knative.dev/initial-scale: '+3'}", 3, 600),
+        ("{serving.knative.dev/progress-deadline: -1s}", 1, 600),
+        ("{serving.knative.dev/progress-deadline: 0s}", 1, 600),
+        ("{serving.knative.dev/progress-deadline: 100ms}", 1, 600),
+        ("{serving.knative.dev/progress-deadline: 30s}", 1, 30),
+        (
+            "{serving.knative.dev/progress-deadline: 2562047h}",
+            1,
+            i32::MAX,
+        ),
+    ] {
+        let got = Cluster::new().plan(&revision_of(annotations, PLAIN), &Seen::default());
+        let spec = got.deployment.unwrap().object().spec.clone().unwrap();
+        assert_eq!(
+            (spec.replicas, spec.progress_deadline_seconds),
+            (Some(replicas), Some(deadline)),
+            "{annotations}"
+        );
+    }
+    let mut cluster = Cluster::new();
+    cluster.autoscaler.initial_scale = -1;
+    let got = cluster.plan(&plain(), &Seen::default());
+    let spec = got.deployment.unwrap().object().spec.clone().unwrap();
+    assert_eq!(spec.replicas, Some(0));
+}
+
+#[test]
 fn resources_of_queue_proxy_follow_the_annotations() {
     let revision = revision_of(
         "{queue.sidecar.serving.knative.dev/resource-percentage: '20', queue.sidecar.serving.knative.dev/memory-resource-limit: 1Gi, queue.sidecar.serving.knative.dev/cpu-resource-limit: nonsense}",
