@@ -1,22 +1,11 @@
 //! What an Ingress means that leaves something out (ingress.md 2). The webhook writes the same into stored objects,
 //! but it may be absent or older than the object.
 
-use crate::api::ingress::{IngressSpec, Visibility};
+use crate::api::ingress::{IngressSpec, fill_in};
 
 /// The spec with visibility and single splits filled in.
 pub fn with_defaults(mut spec: IngressSpec) -> IngressSpec {
-    for rule in &mut spec.rules {
-        if rule.visibility.is_empty() {
-            rule.visibility = Visibility::ExternalIP;
-        }
-        for path in rule.http.iter_mut().flat_map(|http| &mut http.paths) {
-            if let [only] = path.splits.as_mut_slice()
-                && only.percent == 0
-            {
-                only.percent = 100;
-            }
-        }
-    }
+    fill_in(&mut spec);
     spec
 }
 
@@ -25,6 +14,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::ingress::Visibility;
 
     #[test]
     fn visibility_and_a_single_share_are_filled_in() {

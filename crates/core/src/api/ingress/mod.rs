@@ -16,6 +16,8 @@ use super::meta::{object, status};
 use super::text::text_enum;
 use super::wire::{is_zero, null_is_empty};
 
+pub(crate) use default::fill_in;
+
 object! {
     /// A Knative Ingress (`networking.internal.knative.dev/v1alpha1`).
     Ingress, "networking.internal.knative.dev", "v1alpha1", "ingresses", NamespaceResourceScope, IngressSpec, IngressStatus
