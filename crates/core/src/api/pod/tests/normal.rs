@@ -68,6 +68,57 @@ fn api_2_5_what_means_something_stays() {
 }
 
 #[test]
+fn api_2_5_fields_behind_flags_are_gone_through_as_well() {
+    for (written, stored_as) in [
+        (
+            "tolerations: [{key: '', operator: Exists, value: '', effect: '', tolerationSeconds: 0}]",
+            "tolerations: [{operator: Exists, tolerationSeconds: 0}]",
+        ),
+        (
+            "dnsConfig: {nameservers: [], searches: [], options: [{name: '', value: ''}]}",
+            "dnsConfig: {options: [{value: ''}]}",
+        ),
+        ("dnsConfig: {options: []}", "dnsConfig: {}"),
+        (
+            "hostAliases: [{ip: 10.0.0.1, hostnames: []}]",
+            "hostAliases: [{ip: 10.0.0.1}]",
+        ),
+        (
+            "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [], \
+             labelSelector: {matchLabels: {}, matchExpressions: []}}]",
+            "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
+        ),
+        (
+            "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchFields: []}}], \
+             requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [], \
+             matchExpressions: [{key: a, operator: Exists, values: []}]}]}}}",
+            "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {}}], \
+             requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}",
+        ),
+        (
+            "affinity: {podAffinity: {preferredDuringSchedulingIgnoredDuringExecution: []}, podAntiAffinity: \
+             {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone, namespaces: [], matchLabelKeys: [], \
+             mismatchLabelKeys: [], namespaceSelector: {matchLabels: {}}, labelSelector: {matchExpressions: \
+             [{key: a, operator: DoesNotExist, values: []}]}}]}}",
+            "affinity: {podAffinity: {}, podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone, \
+             namespaceSelector: {}, labelSelector: {matchExpressions: [{key: a, operator: DoesNotExist}]}}]}}",
+        ),
+        (
+            "volumes: [{name: v, ephemeral: {volumeClaimTemplate: {metadata: {labels: {}, annotations: {}}, spec: {selector: \
+             {matchLabels: {}}}}}}]",
+            "volumes: [{name: v, ephemeral: {volumeClaimTemplate: {metadata: {}, spec: {selector: {}, resources: {}}}}}]",
+        ),
+    ] {
+        let container = "containers: [{image: shop}]";
+        let pod = stored(&format!("{{{written}, {container}}}"));
+        let want: Value = serde_yaml_ng::from_str(&format!("{{{stored_as}}}")).unwrap();
+        for (field, want) in want.as_object().unwrap() {
+            assert_eq!(pod[field], *want, "{written}");
+        }
+    }
+}
+
+#[test]
 fn api_2_5_some_fields_are_always_written() {
     let pod = stored(
         "{containers: [{image: shop, ports: [{name: h2c}], livenessProbe: {httpGet: {path: /}}, startupProbe: {grpc: {}}, \

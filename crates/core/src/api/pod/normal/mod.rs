@@ -2,13 +2,16 @@
 //!
 //! Upstream's types cannot tell some values from their absence and leave them out: a false, a zero or an
 //! empty text that is no pointer there, an empty list, an empty map. They always write a few others, and
-//! spell quantities in one way. Stored objects show all of that, so it is done here as well; what is only
-//! open to the cluster's flags is gone through as far as users write such values.
+//! spell quantities in one way. Stored objects show all of that, so it is done here as well. Only fields that
+//! nobody may write are not gone through.
+
+mod placement;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, PodSpec, Probe, ResourceFieldSelector, Volume, VolumeProjection,
+    Container, EnvVar, EphemeralVolumeSource, PodDNSConfig, PodSpec, Probe, ResourceFieldSelector,
+    Volume, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -23,6 +26,15 @@ pub(in crate::api) fn normalize(pod: &mut PodSpec) {
     if let Some(context) = &mut pod.security_context {
         omit(&mut context.supplemental_groups);
         omit(&mut context.sysctls);
+    }
+    pod.affinity.iter_mut().for_each(placement::affinity);
+    let tolerations = pod.tolerations.iter_mut().flatten();
+    tolerations.for_each(placement::toleration);
+    let constraints = pod.topology_spread_constraints.iter_mut().flatten();
+    constraints.for_each(placement::spread);
+    pod.dns_config.iter_mut().for_each(dns);
+    for alias in pod.host_aliases.iter_mut().flatten() {
+        omit(&mut alias.hostnames);
     }
     for text in [
         &mut pod.dns_policy,
@@ -52,6 +64,15 @@ pub(in crate::api) fn normalize(pod: &mut PodSpec) {
     omit(&mut pod.tolerations);
     omit(&mut pod.topology_spread_constraints);
     omit(&mut pod.volumes);
+}
+
+fn dns(config: &mut PodDNSConfig) {
+    for option in config.options.iter_mut().flatten() {
+        omit(&mut option.name);
+    }
+    omit(&mut config.nameservers);
+    omit(&mut config.options);
+    omit(&mut config.searches);
 }
 
 fn container(container: &mut Container) {
@@ -174,16 +195,23 @@ fn volume(volume: &mut Volume) {
         omit(&mut image.pull_policy);
         omit(&mut image.reference);
     }
-    let ephemeral = volume.ephemeral.as_mut();
-    if let Some(template) = ephemeral.and_then(|source| source.volume_claim_template.as_mut()) {
-        template.metadata.get_or_insert_default();
-        let claim = &mut template.spec;
-        omit(&mut claim.access_modes);
-        omit(&mut claim.volume_name);
-        let resources = claim.resources.get_or_insert_default();
-        quantities(&mut resources.limits);
-        quantities(&mut resources.requests);
-    }
+    volume.ephemeral.iter_mut().for_each(ephemeral);
+}
+
+fn ephemeral(source: &mut EphemeralVolumeSource) {
+    let Some(template) = &mut source.volume_claim_template else {
+        return;
+    };
+    let metadata = template.metadata.get_or_insert_default();
+    omit(&mut metadata.annotations);
+    omit(&mut metadata.labels);
+    let claim = &mut template.spec;
+    omit(&mut claim.access_modes);
+    omit(&mut claim.volume_name);
+    claim.selector.iter_mut().for_each(placement::selector);
+    let resources = claim.resources.get_or_insert_default();
+    quantities(&mut resources.limits);
+    quantities(&mut resources.requests);
 }
 
 fn projection(part: &mut VolumeProjection) {
