@@ -115,22 +115,15 @@ fn max_within_limit(max: i32, limit: i32, key: &str) -> Findings {
 /// A count of replicas: 0 to the largest 32-bit number.
 fn count(annotations: &Annotations, key: Key, findings: &mut Findings) -> Option<i32> {
     let (key, value) = key.find(annotations)?;
-    match go::parse_int::<i32>(value) {
-        Ok(count) if count >= 0 => Some(count),
-        Ok(count) => {
-            findings.also(Findings::out_of_bounds(count, 0, i32::MAX, key));
-            None
-        }
-        // A number that is merely too long is out of bounds; other text is no number.
-        Err(_) if go::parse_int::<i64>(value).is_ok() => {
-            findings.also(Findings::out_of_bounds(value, 0, i32::MAX, key));
-            None
-        }
-        Err(_) => {
-            findings.also(Findings::invalid_value(value, key));
-            None
-        }
+    let Ok(number) = go::parse_int::<i128>(value) else {
+        findings.also(Findings::invalid_value(value, key));
+        return None;
+    };
+    let count = i32::try_from(number).ok().filter(|count| *count >= 0);
+    if count.is_none() {
+        findings.also(Findings::out_of_bounds(value, 0, i32::MAX, key));
     }
+    count
 }
 
 fn floats(annotations: &Annotations) -> Findings {
@@ -159,16 +152,19 @@ fn floats(annotations: &Annotations) -> Findings {
                 format!("target {value} should be at least {TARGET_MIN}"),
                 [key],
             )
-        } else {
+        } else if n.is_finite() {
             Findings::none()
+        } else {
+            // Nothing would ever be scaled up.
+            Findings::invalid_value(value, key)
         }
     });
     #[expect(clippy::float_cmp, reason = "exactly -1 means unlimited")]
     check(TARGET_BURST_CAPACITY, |n, value, key| {
-        if n < 0.0 && n != -1.0 {
-            Findings::invalid_value(value, key)
-        } else {
+        if n >= 0.0 || n == -1.0 {
             Findings::none()
+        } else {
+            Findings::invalid_value(value, key)
         }
     });
     findings

@@ -27,13 +27,22 @@ fn api_10_3_autoscaling_annotations() {
     one("metric", "cpu", "invalid value: cpu");
     one("target", "0.001", "target 0.001 should be at least 0.01");
     one("target", "x", "invalid value: x");
+    one("target", "NaN", "invalid value: NaN");
+    one("target", "Inf", "invalid value: Inf");
     one(
         "target-utilization-percentage",
         "101",
         "expected 1 <= 101 <= 100",
     );
     one("target-burst-capacity", "-2", "invalid value: -2");
+    one("target-burst-capacity", "NaN", "invalid value: NaN");
     one("min-scale", "-1", "expected 0 <= -1 <= 2147483647");
+    one("min-scale", "-01", "expected 0 <= -01 <= 2147483647");
+    one(
+        "max-scale",
+        "99999999999999999999",
+        "expected 0 <= 99999999999999999999 <= 2147483647",
+    );
     one("min-scale", "x", "invalid value: x");
     one("minScale", "x", "invalid value: x");
     one("scale-down-delay", "2h", "expected 0s <= 2h <= 1h0m0s");

@@ -1,8 +1,9 @@
 //! What changed between two revision specs, in the words of upstream's comparison of Go structs.
 //!
-//! A line with the path of each leaf that differs, then what it was and what it is. Three things are
+//! A line with the path of each leaf that differs, then what it was and what it is. Four things are
 //! better than there: a struct shows only the members that are set, an optional value shows itself
-//! and not its address, and an amount is shown as it was written.
+//! and not its address, an amount is shown as it was written, and a report that nobody would read to
+//! its end has one before.
 
 mod shape;
 #[cfg(test)]
@@ -13,6 +14,10 @@ use serde_json::{Map, Value};
 use crate::api::revision::{RevisionSpec, RevisionTemplate};
 use crate::quantity::Amount;
 use shape::{Field, Shape, Struct};
+
+/// A report that is longer, in bytes, gets no more leaves: the paths of many small ones are a multiple
+/// of what they say, and all of it goes to the user in one message.
+const LONG: usize = 64 << 10;
 
 /// The differences of two revision specs; `None` when they mean the same.
 pub(crate) fn of_specs(old: &RevisionSpec, new: &RevisionSpec) -> Option<String> {
@@ -37,15 +42,24 @@ fn tree(object: &impl serde::Serialize) -> Value {
 }
 
 fn report(root: &str, kind: &'static Struct, old: &Value, new: &Value) -> Option<String> {
-    let mut report = Report(String::new());
+    let mut report = Report::default();
     report.fields(root, kind, old, new);
-    (!report.0.is_empty()).then_some(report.0)
+    if report.left_out > 0 {
+        let more = format!("and {} more\n", report.left_out);
+        report.text.push_str(&more);
+    }
+    (!report.text.is_empty()).then_some(report.text)
 }
 
 /// One side of a comparison; `None` where nothing is written.
 type Side<'a> = Option<&'a Value>;
 
-struct Report(String);
+#[derive(Default)]
+struct Report {
+    text: String,
+    /// Leaves that differ and are not in the text.
+    left_out: usize,
+}
 
 impl Report {
     /// Compares the members of a struct, and then whatever else is written there.
@@ -167,6 +181,10 @@ impl Report {
         if same(shape, old, new) {
             return;
         }
+        if self.text.len() > LONG {
+            self.left_out += 1;
+            return;
+        }
         let zero = match shape {
             Shape::Text => Some(""),
             Shape::Number => Some("0"),
@@ -176,14 +194,15 @@ impl Report {
             Shape::List(_) | Shape::Texts | Shape::Amounts => Some("map[]"),
             Shape::Struct(_) | Shape::Embedded(_) | Shape::Amount | Shape::Member => None,
         };
-        self.0.push_str(path);
-        self.0.push_str(":\n");
+        self.text.push_str(path);
+        self.text.push_str(":\n");
         for (sign, side) in [('-', old), ('+', new)] {
             let text = side
                 .map(|side| shown(shape, side))
                 .or_else(|| zero.map(str::to_owned));
             if let Some(text) = text {
-                self.0.push_str(&format!("\t{sign}: {prefix}\"{text}\"\n"));
+                self.text
+                    .push_str(&format!("\t{sign}: {prefix}\"{text}\"\n"));
             }
         }
     }

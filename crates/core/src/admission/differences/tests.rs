@@ -94,6 +94,23 @@ fn a_member_that_is_not_written_shows_the_zero_of_its_type() {
 }
 
 #[test]
+fn a_report_that_nobody_would_read_ends() {
+    let of = |value: &str| {
+        let entries: Vec<String> = (0..5000)
+            .map(|n| format!("{{name: N{n}, value: {value}}}"))
+            .collect();
+        read::<RevisionSpec>(&container(&format!("env: [{}]", entries.join(", "))))
+    };
+    let text = of_specs(&of("a"), &of("b")).unwrap();
+    assert!(text.len() < 70_000, "{}", text.len());
+    let shown = text.matches(".Value:\n").count();
+    assert!(
+        text.ends_with(&format!("\nand {} more\n", 5000 - shown)),
+        "{shown}"
+    );
+}
+
+#[test]
 fn pointers_and_embedded_structs_are_written_as_go_does() {
     check(
         "{containers: [], timeoutSeconds: 5, volumes: [{name: v, configMap: {name: a}}]}",

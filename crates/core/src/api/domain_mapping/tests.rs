@@ -17,6 +17,13 @@ fn domain_mappings() {
         &mapping("name: foo", good),
         "invalid name \"foo\": name: Invalid value: \"foo\": should be a domain with at least two segments separated by dots: metadata.name",
     );
+    let long = "a".repeat(64);
+    refuses::<DomainMapping>(
+        &mapping(&format!("name: {long}.example.org"), good),
+        &format!(
+            "invalid name \"{long}.example.org\": name: Invalid value: \"{long}\": must be no more than 63 characters: metadata.name"
+        ),
+    );
     refuses::<DomainMapping>(
         &mapping("name: a.b.svc.cluster.local", good),
         "invalid name \"a.b.svc.cluster.local\": must not be a subdomain of cluster local domain \"cluster.local\": metadata.name",

@@ -50,21 +50,25 @@ fn host_name(mapping: &DomainMapping, cluster_domain: &str) -> Findings {
 
 /// What keeps a text from being a host name, in the words of Kubernetes.
 fn fully_qualified(name: &str) -> Option<String> {
-    let value = |cause: &str| format!("name: Invalid value: {}: {cause}", go::quote(name));
+    let invalid =
+        |text: &str, cause: &str| format!("name: Invalid value: {}: {cause}", go::quote(text));
     if name.is_empty() {
         return Some("name: Required value".to_owned());
     }
     let faults = syntax::dns1123_subdomain(name);
     if !faults.is_empty() {
-        return Some(value(&faults.join(",")));
+        return Some(invalid(name, &faults.join(",")));
     }
     if !name.contains('.') {
-        return Some(value(
+        return Some(invalid(
+            name,
             "should be a domain with at least two segments separated by dots",
         ));
     }
-    let faults: Vec<String> = name.split('.').flat_map(syntax::dns1123_label).collect();
-    (!faults.is_empty()).then(|| value(&faults.join(",")))
+    name.split('.').find_map(|label| {
+        let faults = syntax::dns1123_label(label);
+        (!faults.is_empty()).then(|| invalid(label, &faults.join(",")))
+    })
 }
 
 fn reference(reference: &Reference, namespace: &str) -> Findings {
