@@ -79,9 +79,14 @@ fn part<'a>(text: &str, rest: &'a str) -> Result<(i128, &'a str), String> {
         digits => digits.parse().map_err(|_| invalid()),
     };
     let exponent = u32::try_from(fraction.len()).map_err(|_| invalid())?;
-    let nanos = number(whole)?.checked_mul(scale).ok_or_else(invalid)?
-        + number(fraction)? * scale / 10_i128.pow(exponent);
-    Ok((nanos, after))
+    let whole = number(whole)?
+        .checked_mul(scale)
+        .filter(|nanos| *nanos <= LIMIT)
+        .ok_or_else(invalid)?;
+    Ok((
+        whole + number(fraction)? * scale / 10_i128.pow(exponent),
+        after,
+    ))
 }
 
 fn digits(text: &str) -> (&str, &str) {
@@ -211,6 +216,23 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(parse_duration(text), Err(want.to_owned()));
         }
+    }
+
+    #[test]
+    fn no_number_of_digits_is_too_much() {
+        // As many microseconds as fit into 128 bits of nanoseconds, and a part that does not fit any more.
+        let most = i128::MAX / 1000;
+        for text in [
+            format!("{most}.999us"),
+            format!("-{most}.999us"),
+            format!("1{}s", "0".repeat(1000)),
+            format!("1h{most}.999us{most}.999us"),
+        ] {
+            let want = format!("time: invalid duration {}", quote(&text));
+            assert_eq!(parse_duration(&text), Err(want));
+        }
+        let small = format!("0.{}1s", "0".repeat(1000));
+        assert_eq!(parse_duration(&small), Ok(SignedDuration::ZERO));
     }
 
     proptest::proptest! {
