@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use ebb_process::log::{Handle, Level};
+use ebb_process::log::{Handle, Level, UnknownLevel};
 use ebb_process::{Stop, Supervisor};
 
 use crate::config::{ConfigMaps, Error, Live};
+
+/// The level under a component's key does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause} (loglevel.{component} must be debug, info, warn, error, dpanic, panic or fatal)")]
+struct BadLevel {
+    component: String,
+    cause: UnknownLevel,
+}
 
 /// The level that `data` gives `component`: `loglevel.<component>`, else the one inside `zap-logger-config`, else info.
 ///
 /// # Errors
 /// A level name that does not exist.
-fn level(
-    data: &BTreeMap<String, String>,
-    component: &str,
-) -> Result<Level, ebb_process::log::UnknownLevel> {
+fn level(data: &BTreeMap<String, String>, component: &str) -> Result<Level, BadLevel> {
     match data.get(&format!("loglevel.{component}")) {
-        Some(name) if !name.is_empty() => name.parse(),
+        Some(name) if !name.is_empty() => name.parse().map_err(|cause| BadLevel {
+            component: component.to_owned(),
+            cause,
+        }),
         _ => {
             let zap = data.get("zap-logger-config");
             Ok(zap
@@ -110,6 +118,15 @@ mod tests {
         assert_eq!(level(&both, "activator").unwrap(), Level::Debug);
         assert_eq!(level(&both, "webhook").unwrap(), Level::Error);
         assert_eq!(level(&map(&[]), "webhook").unwrap(), Level::Info);
-        assert!(level(&map(&[("loglevel.webhook", "loud")]), "webhook").is_err());
+    }
+
+    #[test]
+    fn a_bad_level_is_told_with_its_key_and_what_it_may_be() {
+        let bad = map(&[("loglevel.webhook", "loud")]);
+        assert_eq!(
+            level(&bad, "webhook").unwrap_err().to_string(),
+            "invalid logging level: loud (loglevel.webhook must be debug, info, warn, error, dpanic, panic or fatal)"
+        );
+        assert_eq!(level(&bad, "activator").unwrap(), Level::Info);
     }
 }
