@@ -8,6 +8,7 @@ pub mod api;
 pub mod config;
 pub mod crd;
 pub mod go;
+pub mod json;
 pub mod meta;
 pub mod names;
 pub mod plan;
