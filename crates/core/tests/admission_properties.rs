@@ -11,8 +11,9 @@ use ebb_core::api::{
     route::Route, serverless_service::ServerlessService, service::Service,
 };
 use ebb_core::config::{self, Settings as _};
+use ebb_core::json::Node;
 use proptest::prelude::*;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize as _, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 const WORDS: &[&str] = &[
@@ -169,6 +170,7 @@ where
         return Ok(());
     };
     let mut old = serde_json::from_value::<K>(old.clone()).ok();
+    let written = Node::deserialize(object).unwrap();
     let policy = Policy {
         cluster_domain: "cluster.local".to_owned(),
         ..Policy::default()
@@ -201,7 +203,11 @@ where
             &once,
             "what is stored reads differently"
         );
-        let _ = diff(object, &once);
+        prop_assert_eq!(
+            diff("", Some(&written), &new).unwrap(),
+            diff("", Some(&written), &once).unwrap(),
+            "a type and its tree are patched differently"
+        );
     }
     Ok(())
 }

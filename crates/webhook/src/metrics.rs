@@ -82,7 +82,7 @@ impl Metrics {
     pub(crate) fn reviewed(
         &self,
         type_: Type,
-        request: &Request,
+        request: &Request<'_>,
         response: &Response,
         took: Duration,
     ) {
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    fn asked(group: &str, kind: &str, word: &str) -> Request {
+    fn asked(group: &str, kind: &str, word: &str) -> Request<'static> {
         Request {
             kind: GroupVersionKind {
                 group: group.to_owned(),
@@ -146,7 +146,7 @@ mod tests {
     fn strangers_words_make_no_series() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let review = |request: &Request| {
+        let review = |request: &Request<'_>| {
             metrics.reviewed(
                 Type::Validation,
                 request,

@@ -32,7 +32,7 @@ pub type Reply = Response<Full<Bytes>>;
 pub struct Reviews {
     admitter: Admitter,
     metrics: Metrics,
-    /// Permits to hold a body.
+    /// Permits to read a body.
     bodies: Semaphore,
 }
 
@@ -100,25 +100,23 @@ impl Reviews {
                 "invalid Content-Type, want `application/json`",
             );
         }
-        match self.read(request).await {
+        let body = match self.body(request).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        match Question::read(&body) {
             // Without the permit: a dry run waits for the API server.
             Ok(question) => self.decide(type_, question).await,
-            Err(reply) => reply,
+            Err(error) => undecodable(&error),
         }
     }
 
-    /// Reads a review; only so many bodies are held at the same time.
-    async fn read<B>(&self, request: Request<B>) -> Result<Question, Reply>
+    /// Reads a body; only so many are read at the same time.
+    async fn body<B>(&self, request: Request<B>) -> Result<Bytes, Reply>
     where
         B: hyper::body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let undecodable = |cause: &dyn std::fmt::Display| {
-            text(
-                StatusCode::BAD_REQUEST,
-                &format!("could not decode body:{cause}"),
-            )
-        };
         let Ok(_permit) = self.bodies.acquire().await else {
             return Err(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"));
         };
@@ -135,10 +133,10 @@ impl Reviews {
                     undecodable(&error)
                 }
             })?;
-        Question::read(&body.to_bytes()).map_err(|error| undecodable(&error))
+        Ok(body.to_bytes())
     }
 
-    async fn decide(&self, type_: Type, question: Question) -> Reply {
+    async fn decide(&self, type_: Type, question: Question<'_>) -> Reply {
         let begun = Instant::now();
         let Question {
             api_version,
@@ -183,6 +181,13 @@ impl Reviews {
             ),
         }
     }
+}
+
+fn undecodable(cause: &dyn std::fmt::Display) -> Reply {
+    text(
+        StatusCode::BAD_REQUEST,
+        &format!("could not decode body:{cause}"),
+    )
 }
 
 /// An error in the form that Go's `http.Error` has.

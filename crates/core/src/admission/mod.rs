@@ -25,7 +25,7 @@ use crate::config::{self, Autoscaler, Features};
 pub(crate) use fields::{only_allowed, set_fields};
 pub use finding::{Finding, Findings, Level};
 pub use hook::Hook;
-pub use patch::{Operation as PatchOperation, diff, diff_at};
+pub use patch::{Operation as PatchOperation, diff};
 
 /// The cluster's settings that admission depends on, frozen for one request.
 #[derive(Clone, Debug, Default)]

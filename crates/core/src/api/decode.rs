@@ -10,20 +10,18 @@ use serde::de::{
     SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
-use serde_json::{Value, map};
+
+use crate::json::{Member, Members, Node};
 
 /// The name under which Kubernetes' types ask for a quantity.
 const QUANTITY: &str = "Quantity";
-
-/// The name under which a type asks for its object twice: the fields of two structs are in it.
-pub(super) const IN_TWO: &str = "object of two structs";
 
 /// Reads a typed object.
 ///
 /// # Errors
 /// The first field that does not fit its type.
-pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
-    T::deserialize(Reader(value))
+pub fn decode<T: DeserializeOwned>(object: &Node<'_>) -> Result<T, Error> {
+    T::deserialize(Reader(object))
 }
 
 /// What cannot be read, after the path to it: `spec.traffic[0].percent: invalid type: …`.
@@ -38,11 +36,6 @@ impl Error {
     fn at(self, step: impl std::fmt::Display) -> Self {
         Self(format!("{step}{}", self.0))
     }
-
-    /// The error of a part, as an error of the reader of the whole.
-    pub(super) fn of_part<E: serde::de::Error>(self) -> E {
-        E::custom(self.0)
-    }
 }
 
 impl std::fmt::Display for Error {
@@ -55,30 +48,24 @@ impl std::error::Error for Error {}
 
 impl serde::de::Error for Error {
     fn custom<T: std::fmt::Display>(cause: T) -> Self {
-        let cause = cause.to_string();
-        // A part that was read on its own has its path in front already.
-        Self(if cause.starts_with(['.', '[', ':']) {
-            cause
-        } else {
-            format!(": {cause}")
-        })
+        Self(format!(": {cause}"))
     }
 }
 
 /// One value.
-struct Reader<'de>(&'de Value);
+struct Reader<'de>(&'de Node<'de>);
 
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(flag) => visitor.visit_bool(*flag),
-            Value::Number(number) => number.deserialize_any(visitor).map_err(Error::custom),
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
-            Value::Object(fields) => visitor.visit_map(Fields::new(fields, false)),
+            Node::Null => visitor.visit_unit(),
+            Node::Bool(flag) => visitor.visit_bool(*flag),
+            Node::Number(number) => number.deserialize_any(visitor).map_err(Error::custom),
+            Node::Text(text) => visitor.visit_borrowed_str(text),
+            Node::List(items) => visitor.visit_seq(Items(items.iter().enumerate())),
+            Node::Object(members) => visitor.visit_map(Fields::new(members, false)),
         }
     }
 
@@ -91,16 +78,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     ) -> Result<V::Value, Error> {
         let nothing = MapDeserializer::<_, Error>::new(std::iter::empty::<((), ())>());
         match self.0 {
-            Value::Object(fields) => visitor.visit_map(Fields::new(fields, true)),
-            Value::Null => visitor.visit_map(nothing),
-            Value::Array(_) => Err(Error::invalid_type(Unexpected::Seq, &"an object")),
+            Node::Object(members) => visitor.visit_map(Fields::new(members, true)),
+            Node::Null => visitor.visit_map(nothing),
+            Node::List(_) => Err(Error::invalid_type(Unexpected::Seq, &"an object")),
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
-            Value::Null => visitor.visit_none(),
+            Node::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -111,58 +98,21 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.0 {
-            Value::Number(number) if name == QUANTITY => {
+            Node::Number(number) if name == QUANTITY => {
                 visitor.visit_newtype_struct(number.to_string().into_deserializer())
             }
-            _ if name == IN_TWO => visitor.visit_seq(Copies {
-                of: self.0,
-                left: 2,
-            }),
             _ => visitor.visit_newtype_struct(self),
         }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        let Self(value) = self;
-        value
-            .deserialize_enum(name, variants, visitor)
-            .map_err(Error::custom)
-    }
-
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier ignored_any
-    }
-}
-
-/// The same value several times.
-struct Copies<'de> {
-    of: &'de Value,
-    left: usize,
-}
-
-impl<'de> SeqAccess<'de> for Copies<'de> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
-        seed.deserialize(Reader(self.of)).map(Some)
+        unit_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 
 /// The items of a list.
-struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Value>>);
+struct Items<'de>(std::iter::Enumerate<std::slice::Iter<'de, Node<'de>>>);
 
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Error;
@@ -185,15 +135,15 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
 /// The members of an object.
 struct Fields<'de> {
-    rest: map::Iter<'de>,
-    current: Option<(&'de str, &'de Value)>,
+    rest: std::slice::Iter<'de, Member<'de>>,
+    current: Option<&'de Member<'de>>,
     skips_null: bool,
 }
 
 impl<'de> Fields<'de> {
-    fn new(fields: &'de map::Map<String, Value>, skips_null: bool) -> Self {
+    fn new(members: &'de Members<'de>, skips_null: bool) -> Self {
         Self {
-            rest: fields.iter(),
+            rest: members.as_slice().iter(),
             current: None,
             skips_null,
         }
@@ -211,12 +161,9 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         let next = self
             .rest
             .find(|(_, value)| !(skips_null && value.is_null()));
-        let Some((name, value)) = next else {
-            return Ok(None);
-        };
-        self.current = Some((name, value));
-        seed.deserialize(BorrowedStrDeserializer::new(name))
-            .map(Some)
+        self.current = next;
+        next.map(|(name, _)| seed.deserialize(BorrowedStrDeserializer::new(name)))
+            .transpose()
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
@@ -231,7 +178,8 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde::Deserialize as _;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::api::domain_mapping::DomainMapping;
@@ -240,7 +188,11 @@ mod tests {
 
     #[track_caller]
     fn refuses<T: DeserializeOwned + std::fmt::Debug>(object: Value, want: &str) {
-        assert_eq!(decode::<T>(&object).unwrap_err().to_string(), want);
+        assert_eq!(read::<T>(&object).unwrap_err().to_string(), want);
+    }
+
+    fn read<T: DeserializeOwned>(object: &Value) -> Result<T, Error> {
+        decode(&Node::deserialize(object).unwrap())
     }
 
     #[test]
@@ -290,7 +242,7 @@ mod tests {
             "metadata": null,
             "spec": {"template": {"metadata": null, "spec": {"containers": null, "timeoutSeconds": null}}, "traffic": [null]},
         });
-        let service: Service = decode(&object).unwrap();
+        let service: Service = read(&object).unwrap();
         assert_eq!(service.metadata, Service::default().metadata);
         assert!(service.spec.template.spec.pod.containers.is_empty());
         assert_eq!(service.spec.traffic, [Default::default()]);
@@ -300,7 +252,7 @@ mod tests {
     fn a_number_is_a_quantity() {
         let object = json!({"spec": {"containers": [{"resources": {"limits": {"cpu": 1, "memory": "1Gi"}}}],
             "volumes": [{"name": "a", "emptyDir": {"sizeLimit": 2.5}}]}});
-        let pod = decode::<Revision>(&object).unwrap().spec.pod;
+        let pod = read::<Revision>(&object).unwrap().spec.pod;
         let limits = pod.containers[0].resources.clone().unwrap().limits.unwrap();
         assert_eq!(
             (limits["cpu"].0.as_str(), limits["memory"].0.as_str()),

@@ -160,6 +160,17 @@ macro_rules! object {
             }
         }
 
+        impl kube::core::object::HasSpec for $kind {
+            type Spec = $spec;
+
+            fn spec(&self) -> &$spec {
+                &self.spec
+            }
+            fn spec_mut(&mut self) -> &mut $spec {
+                &mut self.spec
+            }
+        }
+
         $(
             impl $crate::api::meta::Conditioned for $kind {
                 type Status = $status;

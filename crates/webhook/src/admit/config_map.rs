@@ -9,7 +9,10 @@ use super::review::Request;
 use super::{decode, verb};
 
 /// Says why the ConfigMap must not be stored. Maps that are not ours pass.
-pub(super) fn check(request: &Request, renamed: &[(String, &'static str)]) -> Result<(), String> {
+pub(super) fn check(
+    request: &Request<'_>,
+    renamed: &[(String, &'static str)],
+) -> Result<(), String> {
     if verb(request).is_none() {
         return Ok(());
     }

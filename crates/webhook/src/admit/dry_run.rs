@@ -5,6 +5,7 @@ use ebb_core::admission::{Context, Policy, Verb};
 use ebb_core::api::configuration::Configuration;
 use ebb_core::api::revision::{Revision, RevisionTemplate, fill_in_spec};
 use ebb_core::api::service::Service;
+use ebb_core::json::Node;
 use ebb_core::names::labels;
 use ebb_core::{config, plan};
 use k8s_openapi::api::core::v1::Pod;
@@ -20,7 +21,7 @@ use super::{context, decode, verb};
 /// The text that follows `validation callback failed: `.
 pub(super) async fn try_pod(
     client: &Client,
-    request: &Request,
+    request: &Request<'_>,
     policy: &Policy,
 ) -> Result<(), String> {
     let Some(verb @ (Verb::Create | Verb::Update)) = verb(request) else {
@@ -57,11 +58,12 @@ pub(super) async fn try_pod(
 }
 
 /// The template of a kind that has one; what a Service made was tried with the Service.
-fn template(request: &Request) -> Result<Option<RevisionTemplate>, String> {
+fn template(request: &Request<'_>) -> Result<Option<RevisionTemplate>, String> {
     let has_template = request
         .object
         .as_ref()
-        .is_some_and(|object| object["spec"]["template"].is_object());
+        .and_then(|object| object.get("spec")?.get("template"))
+        .is_some_and(Node::is_object);
     match (request.kind.group.as_str(), request.kind.kind.as_str()) {
         ("serving.knative.dev", "Service") if has_template => {
             Ok(Some(decode::<Service>(request)?.0.spec.template))
@@ -113,12 +115,20 @@ fn pod(template: RevisionTemplate, cx: &Context<'_>) -> Result<Pod, String> {
 #[cfg(test)]
 mod tests {
     use ebb_runtime::fake;
+    use serde::Deserialize as _;
     use serde_json::json;
 
     use super::super::review::GroupVersionKind;
     use super::*;
 
-    fn request(kind: &str, labels: serde_json::Value) -> Request {
+    fn request(kind: &str, labels: serde_json::Value) -> Request<'static> {
+        let object = json!({
+            "metadata": {"name": "shop", "labels": labels},
+            "spec": {"template": {
+                "metadata": {"labels": {"tier": "front"}},
+                "spec": {"containers": [{"image": "shop"}]},
+            }},
+        });
         Request {
             operation: "CREATE".to_owned(),
             namespace: "demo".to_owned(),
@@ -127,13 +137,7 @@ mod tests {
                 version: "v1".into(),
                 kind: kind.into(),
             },
-            object: Some(json!({
-                "metadata": {"name": "shop", "labels": labels},
-                "spec": {"template": {
-                    "metadata": {"labels": {"tier": "front"}},
-                    "spec": {"containers": [{"image": "shop"}]},
-                }},
-            })),
+            object: Some(Node::deserialize(object).unwrap()),
             ..Request::default()
         }
     }

@@ -40,7 +40,7 @@ impl std::fmt::Debug for Admitter {
 
 impl Admitter {
     /// Fills in an object.
-    pub(crate) fn default(&self, request: &Request) -> Response {
+    pub(crate) fn default(&self, request: &Request<'_>) -> Response {
         match defaulting::answer(request, &self.policy()) {
             Ok(response) => response,
             Err(cause) => Response::deny(format!("mutation failed: {cause}")),
@@ -48,7 +48,7 @@ impl Admitter {
     }
 
     /// Judges an object.
-    pub(crate) async fn validate(&self, request: &Request) -> Response {
+    pub(crate) async fn validate(&self, request: &Request<'_>) -> Response {
         let policy = self.policy();
         let response = match validation::answer(request, &policy) {
             Ok(response) => response,
@@ -70,7 +70,7 @@ impl Admitter {
     }
 
     /// Judges a ConfigMap.
-    pub(crate) fn config_map(&self, request: &Request) -> Response {
+    pub(crate) fn config_map(&self, request: &Request<'_>) -> Response {
         match config_map::check(request, &self.renamed) {
             Ok(()) => Response::allow(),
             Err(cause) => Response::deny(format!("validation failed: {cause}")),
@@ -89,7 +89,7 @@ impl Admitter {
 }
 
 /// What the request does; `None` where there is nothing to admit.
-fn verb(request: &Request) -> Option<Verb> {
+fn verb(request: &Request<'_>) -> Option<Verb> {
     match (request.operation.as_str(), request.sub_resource.as_str()) {
         ("CREATE", _) => Some(Verb::Create),
         ("UPDATE", "") => Some(Verb::Update),
@@ -98,7 +98,7 @@ fn verb(request: &Request) -> Option<Verb> {
     }
 }
 
-fn context<'a>(request: &'a Request, policy: &'a Policy, verb: Verb) -> Context<'a> {
+fn context<'a>(request: &'a Request<'_>, policy: &'a Policy, verb: Verb) -> Context<'a> {
     Context {
         policy,
         verb,
@@ -107,7 +107,7 @@ fn context<'a>(request: &'a Request, policy: &'a Policy, verb: Verb) -> Context<
 }
 
 /// Reads the new object and, on updates, the old one. Unknown fields are no fault.
-fn decode<K: DeserializeOwned>(request: &Request) -> Result<(K, Option<K>), String> {
+fn decode<K: DeserializeOwned>(request: &Request<'_>) -> Result<(K, Option<K>), String> {
     let object = request.object.as_ref().filter(|object| !object.is_null());
     let object = object.ok_or_else(|| "the new object may not be nil".to_owned())?;
     let new = api::decode(object)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ebb_core::admission::PatchOperation;
+use ebb_core::json::Node;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -12,18 +13,18 @@ use serde_json::Value;
 /// What the API server sends. Fields that no rule looks at are left out.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Question {
+pub(crate) struct Question<'a> {
     #[serde(default)]
     pub(crate) api_version: String,
     #[serde(default)]
     pub(crate) kind: String,
-    #[serde(deserialize_with = "object")]
-    pub(crate) request: Request,
+    #[serde(borrow, deserialize_with = "object")]
+    pub(crate) request: Request<'a>,
 }
 
-impl Question {
-    /// Reads the body of a review.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+impl<'a> Question<'a> {
+    /// Reads the body of a review. The objects in it borrow their text.
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut json = serde_json::Deserializer::from_slice(body);
         let question = object(&mut json)?;
         json.end()?;
@@ -53,7 +54,7 @@ fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(json: D) -> Result<T, 
 /// One request to the API server that is to be reviewed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Request {
+pub(crate) struct Request<'a> {
     pub(crate) uid: String,
     #[serde(deserialize_with = "object")]
     pub(crate) kind: GroupVersionKind,
@@ -63,8 +64,10 @@ pub(crate) struct Request {
     pub(crate) operation: String,
     #[serde(deserialize_with = "object")]
     pub(crate) user_info: UserInfo,
-    pub(crate) object: Option<Value>,
-    pub(crate) old_object: Option<Value>,
+    #[serde(borrow)]
+    pub(crate) object: Option<Node<'a>>,
+    #[serde(borrow)]
+    pub(crate) old_object: Option<Node<'a>>,
     pub(crate) dry_run: Option<bool>,
 }
 

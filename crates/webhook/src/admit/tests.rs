@@ -1,3 +1,5 @@
+use ebb_core::json::Node;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::review::GroupVersionKind;
@@ -14,7 +16,11 @@ pub(crate) fn admitter() -> Admitter {
     }
 }
 
-fn request(operation: &str, kind: &str, object: Value) -> Request {
+fn node(object: Value) -> Node<'static> {
+    Node::deserialize(object).unwrap()
+}
+
+fn request(operation: &str, kind: &str, object: Value) -> Request<'static> {
     Request {
         uid: "u".to_owned(),
         operation: operation.to_owned(),
@@ -23,21 +29,23 @@ fn request(operation: &str, kind: &str, object: Value) -> Request {
             version: "v1".into(),
             kind: kind.into(),
         },
-        object: Some(object),
+        object: Some(node(object)),
         ..Request::default()
     }
 }
 
-fn config_map(name: &str, data: Value) -> Request {
-    let object =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data});
+fn config_map_object(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+}
+
+fn config_map(name: &str, data: Value) -> Request<'static> {
     Request {
         kind: GroupVersionKind {
             group: String::new(),
             version: "v1".into(),
             kind: "ConfigMap".into(),
         },
-        ..request("UPDATE", "", object)
+        ..request("UPDATE", "", config_map_object(name, data))
     }
 }
 
@@ -136,7 +144,7 @@ fn what_cannot_be_read_is_denied_with_the_stage() {
             .starts_with("mutation failed: cannot decode incoming new object: ")
     );
     let mut update = request("UPDATE", "Service", plain());
-    update.old_object = Some(bad);
+    update.old_object = Some(node(bad));
     assert!(
         text(admitter.default(&update))
             .starts_with("mutation failed: cannot decode incoming old object: ")
@@ -239,12 +247,15 @@ fn config_maps_are_judged_by_name() {
 
 #[test]
 fn an_edited_example_is_refused_first() {
-    let mut request = config_map(
+    let mut object = config_map_object(
         "config-autoscaler",
         json!({"_example": "edited", "min-scale": "-1"}),
     );
-    request.object.as_mut().unwrap()["metadata"]["annotations"] =
-        json!({"knative.dev/example-checksum": "00000000"});
+    object["metadata"]["annotations"] = json!({"knative.dev/example-checksum": "00000000"});
+    let request = Request {
+        object: Some(node(object)),
+        ..config_map("config-autoscaler", json!({}))
+    };
     let response = admitter().config_map(&request);
     let message = response.status.unwrap().message;
     assert!(

@@ -8,7 +8,7 @@ use super::review::{Request, Response};
 use super::{context, decode, verb};
 
 /// The answer, or the whole message of a denial before any rule was asked.
-pub(super) fn answer(request: &Request, policy: &Policy) -> Result<Response, String> {
+pub(super) fn answer(request: &Request<'_>, policy: &Policy) -> Result<Response, String> {
     // Nothing has a rule about being deleted.
     let Some(verb) = verb(request) else {
         return Ok(Response::allow());
@@ -30,7 +30,7 @@ pub(super) fn answer(request: &Request, policy: &Policy) -> Result<Response, Str
 }
 
 fn judge<K: Validate + DeserializeOwned>(
-    request: &Request,
+    request: &Request<'_>,
     policy: &Policy,
     verb: Verb,
 ) -> Result<Findings, String> {

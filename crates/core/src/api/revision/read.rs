@@ -1,30 +1,19 @@
 //! Reads a revision's spec: its own fields and the pod's stand side by side in one object.
 //!
-//! By hand, because what serde derives for such a struct copies every value twice on the way.
+//! By hand, because what serde derives for such a struct copies every value on the way.
 
 use std::fmt;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::value::{MapAccessDeserializer, StringDeserializer};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use super::RevisionSpec;
-use crate::api::decode::{self, decode};
 
 impl<'de> Deserialize<'de> for RevisionSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(decode::IN_TWO, Fields)
+        deserializer.deserialize_struct("RevisionSpec", &[], Fields)
     }
-}
-
-/// The fields that are not the pod's.
-#[derive(Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase", default, expecting = "struct RevisionSpec")]
-struct Own {
-    container_concurrency: Option<i64>,
-    timeout_seconds: Option<i64>,
-    response_start_timeout_seconds: Option<i64>,
-    idle_timeout_seconds: Option<i64>,
 }
 
 struct Fields;
@@ -36,42 +25,46 @@ impl<'de> Visitor<'de> for Fields {
         f.write_str("struct RevisionSpec")
     }
 
-    /// Our own reader: the whole object for each of the parts, so nothing is copied.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<RevisionSpec, A::Error> {
-        let missing = || A::Error::custom("a part of the spec is missing");
-        let own: Own = parts.next_element()?.ok_or_else(missing)?;
-        let pod: PodSpec = parts.next_element()?.ok_or_else(missing)?;
-        Ok(RevisionSpec {
-            pod,
-            container_concurrency: own.container_concurrency,
-            timeout_seconds: own.timeout_seconds,
-            response_start_timeout_seconds: own.response_start_timeout_seconds,
-            idle_timeout_seconds: own.idle_timeout_seconds,
-        })
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<RevisionSpec, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RevisionSpec, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<RevisionSpec, A::Error> {
         let mut spec = RevisionSpec::default();
-        let mut pod = Map::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            match name.as_str() {
-                "containerConcurrency" => spec.container_concurrency = fields.next_value()?,
-                "timeoutSeconds" => spec.timeout_seconds = fields.next_value()?,
-                "responseStartTimeoutSeconds" => {
-                    spec.response_start_timeout_seconds = fields.next_value()?;
-                }
-                "idleTimeoutSeconds" => spec.idle_timeout_seconds = fields.next_value()?,
-                _ => drop(pod.insert(name, fields.next_value()?)),
-            }
-        }
-        spec.pod = decode(&Value::Object(pod)).map_err(decode::Error::of_part)?;
+        let pod = PodFields {
+            fields,
+            own: &mut spec,
+        };
+        spec.pod = PodSpec::deserialize(MapAccessDeserializer::new(pod))?;
         Ok(spec)
+    }
+}
+
+/// Hands on what is the pod's and takes out the rest.
+struct PodFields<'a, A> {
+    fields: A,
+    /// Where the rest goes.
+    own: &'a mut RevisionSpec,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for PodFields<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let Self { fields, own } = self;
+        while let Some(name) = fields.next_key::<String>()? {
+            let own = match name.as_str() {
+                "containerConcurrency" => &mut own.container_concurrency,
+                "timeoutSeconds" => &mut own.timeout_seconds,
+                "responseStartTimeoutSeconds" => &mut own.response_start_timeout_seconds,
+                "idleTimeoutSeconds" => &mut own.idle_timeout_seconds,
+                _ => return seed.deserialize(StringDeserializer::new(name)).map(Some),
+            };
+            *own = fields.next_value()?;
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.fields.next_value_seed(seed)
     }
 }
