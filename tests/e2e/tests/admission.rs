@@ -7,6 +7,8 @@
 mod certificates;
 #[path = "admission/drift.rs"]
 mod drift;
+#[path = "admission/dry_run.rs"]
+mod dry_run;
 #[path = "admission/fixtures.rs"]
 mod fixtures;
 #[path = "admission/leaving.rs"]

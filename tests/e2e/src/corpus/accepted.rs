@@ -247,14 +247,16 @@ impl<'a> Play<'a> {
 
 /// The words that patch `object` with the manifest of `case`.
 pub(super) fn patch(case: &Case, object: &Value) -> Result<[String; 6]> {
-    let (group, version) = case.object["apiVersion"]
-        .as_str()
-        .and_then(|both| both.split_once('/'))
-        .with_context(|| format!("{} has no group", case.name))?;
+    let kind = case.kind().to_lowercase();
+    let version = case.object["apiVersion"].as_str().unwrap_or_default();
+    let resource = match version.split_once('/') {
+        Some((group, version)) => format!("{kind}.{version}.{group}"),
+        None => kind,
+    };
     let name = object["metadata"]["name"].as_str();
     Ok([
         "patch".to_owned(),
-        format!("{}.{version}.{group}", case.kind().to_lowercase()),
+        resource,
         name.context("an object without a name")?.to_owned(),
         "--type=merge".to_owned(),
         format!("--patch-file={}", case.manifest.display()),

@@ -1,6 +1,6 @@
 //! Objects as they are written, and as they have to be stored.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ebb_e2e::Stage;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::ResourceQuota;
@@ -103,4 +103,18 @@ pub(crate) fn is_stored(object: &DynamicObject, expected: &Value) -> Result<()> 
     }
     ensure!(found == *expected, "stored: {found}\nexpected: {expected}");
     Ok(())
+}
+
+/// What the API server says against creating an object.
+pub(crate) async fn refused(
+    stage: &Stage,
+    manifest: &Value,
+    parameters: &PostParams,
+) -> Result<String> {
+    let kind = manifest["kind"].as_str().unwrap_or_default();
+    let object: DynamicObject = serde_json::from_value(manifest.clone())?;
+    match stage.api(kind).create(parameters, &object).await {
+        Err(kube::Error::Api(status)) => Ok(status.message),
+        other => bail!("not refused: {other:?}"),
+    }
 }

@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
-use crate::fixtures::{self, is_stored, route, service, stored, user, without_pods};
+use crate::fixtures::{self, is_stored, refused, route, service, stored, user, without_pods};
 
 #[tokio::test]
 #[ignore = "needs a cluster with Ebb to itself: cargo xtask test e2e"]
@@ -48,7 +48,7 @@ async fn nobody_can_guess_the_name_of_a_revision_whose_parent_has_a_prefix() {
         let mut written = unnamed(service(""));
         // It begins as the parent's name will, but the API server completes that before anybody is asked.
         written["spec"]["template"]["metadata"]["name"] = json!("made-up-mine");
-        let said = refused(stage, &written).await?;
+        let said = refused(stage, &written, &PostParams::default()).await?;
         ensure!(
             said.starts_with(
                 "admission webhook \"validation.webhook.serving.knative.dev\" denied the request: \
@@ -71,7 +71,7 @@ async fn a_domain_is_never_made_up() {
             "metadata": {},
             "spec": {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "none"}},
         }));
-        let said = refused(stage, &written).await?;
+        let said = refused(stage, &written, &PostParams::default()).await?;
         ensure!(
             said.contains("must not set the field(s): metadata.generateName"),
             "{said}"
@@ -102,18 +102,4 @@ async fn create(stage: &Stage, manifest: &Value) -> Result<DynamicObject> {
         "{kind} is called {name:?}"
     );
     Ok(object)
-}
-
-/// What the API server says against an object.
-async fn refused(stage: &Stage, manifest: &Value) -> Result<String> {
-    let kind = manifest["kind"].as_str().unwrap_or_default();
-    let object = serde_json::from_value(manifest.clone())?;
-    match stage
-        .api(kind)
-        .create(&PostParams::default(), &object)
-        .await
-    {
-        Err(kube::Error::Api(status)) => Ok(status.message),
-        other => anyhow::bail!("not refused: {other:?}"),
-    }
 }
