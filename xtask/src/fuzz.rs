@@ -56,6 +56,24 @@ pub(crate) struct Args {
     jobs: Option<usize>,
 }
 
+/// When a fuzzer has done enough.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    /// After so many inputs.
+    Runs(u32),
+    Seconds(u32),
+}
+
+impl Bound {
+    /// As libFuzzer is told.
+    fn option(self) -> String {
+        match self {
+            Self::Runs(runs) => format!("-runs={runs}"),
+            Self::Seconds(seconds) => format!("-max_total_time={seconds}"),
+        }
+    }
+}
+
 /// Runs `cargo xtask fuzz`.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let known = targets()?;
@@ -64,8 +82,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         None if args.targets.is_empty() => known,
         None => args.targets,
     };
+    let bound = args.runs.map_or(Bound::Seconds(args.seconds), Bound::Runs);
     tokio::select! {
-        done = build_and_fuzz(&chosen, args.runs.ok_or(args.seconds), args.jobs) => done,
+        done = build_and_fuzz(&chosen, bound, args.jobs) => done,
         () = interrupt::asked_for() => bail!("interrupted"),
     }
 }
@@ -81,12 +100,7 @@ fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// `bound` is a number of inputs, or else of seconds.
-async fn build_and_fuzz(
-    targets: &[String],
-    bound: Result<u32, u32>,
-    jobs: Option<usize>,
-) -> Result<()> {
+async fn build_and_fuzz(targets: &[String], bound: Bound, jobs: Option<usize>) -> Result<()> {
     let programs = build(targets).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let finds: Vec<String> = stream::iter(targets)
@@ -132,7 +146,7 @@ async fn build(targets: &[String]) -> Result<PathBuf> {
 }
 
 /// Fuzzes one target; gives back what to say about an input that it fails on.
-async fn fuzz(target: &str, programs: &Path, bound: Result<u32, u32>) -> Result<Option<String>> {
+async fn fuzz(target: &str, programs: &Path, bound: Bound) -> Result<Option<String>> {
     let step = Step::begin(format!("fuzz {target}"));
     let learned = home().join("corpus").join(target);
     let finds = home().join("artifacts").join(target);
@@ -147,10 +161,7 @@ async fn fuzz(target: &str, programs: &Path, bound: Result<u32, u32>) -> Result<
 
     let mut command = Command::new(programs.join(target));
     command
-        .arg(match bound {
-            Ok(runs) => format!("-runs={runs}"),
-            Err(seconds) => format!("-max_total_time={seconds}"),
-        })
+        .arg(bound.option())
         .arg(format!("-timeout={INPUT_SECONDS}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .arg(format!("-max_len={INPUT_BYTES}"))
