@@ -195,11 +195,16 @@ fn settings_of(map: &Map, sources: &Sources) -> Table {
         };
         let mut used_by = sources.parts(|code| seen_as.iter().any(|text| has_word(code, text)));
         used_by.remove("settings");
-        let meaning = sources.comment_on(map.source, field);
+        let comment = sources.comment_on(map.source, field);
+        // A family of keys has no field of its own; its values say what it means.
+        let (meaning, values) = match comment.as_str() {
+            "" => (setting.values, ""),
+            comment => (comment, setting.values),
+        };
         Row {
             spellings: setting.spellings.to_vec(),
             prefix: String::new(),
-            cells: vec![default, meaning, setting.values.to_owned()],
+            cells: vec![default, meaning.to_owned(), values.to_owned()],
             used_by,
             status: setting.status,
         }

@@ -145,7 +145,7 @@ pub(super) const MAPS: &[Map] = &[
         name: "config-domain",
         source: "crates/core/src/config/domain.rs",
         keys: settings! {
-            "*" => "domains", "a base domain; `selector` and `type` in the value say for which Routes",
+            "*" => "domains", "A base domain; `selector` and `type` in the value say for which Routes.",
                 else "`svc.<cluster domain>`", as [".wildcard_domains", ".domain\n            .lookup", ".domain.lookup"], Done;
         },
     },
@@ -176,7 +176,7 @@ pub(super) const MAPS: &[Map] = &[
         keys: settings! {
             "zap-logger-config" => "zap_logger_config", "JSON of zap", else "JSON, `info`",
                 as ["zap-logger-config", ".zap_logger_config"], Partly("only `level` is looked at; the shape of the lines is fixed");
-            "loglevel.*" => "levels", "the level of one program: `debug`, `info`, `warn`, `error`, `dpanic`, `panic`, `fatal`",
+            "loglevel.*" => "levels", "The level of one program: `debug`, `info`, `warn`, `error`, `dpanic`, `panic`, `fatal`.",
                 else "`level` of `zap-logger-config`", as ["loglevel.", ".queueproxy_level"], Done;
         },
     },
@@ -237,7 +237,7 @@ pub(super) const MAPS: &[Map] = &[
         name: "config-tracing",
         source: "",
         keys: settings! {
-            "_example" => "", "deprecated; says that `config-observability` took its place", else "shipped", as ["config-tracing"], Foreign("nobody reads it, upstream neither");
+            "_example" => "", "Deprecated; says that `config-observability` took its place.", else "shipped", as ["config-tracing"], Foreign("nobody reads it, upstream neither");
         },
     },
 ];
