@@ -50,10 +50,16 @@ pub(in crate::api) fn fill_in_template(
     let keeps_name =
         !name.is_empty() && old.is_some_and(|old| old.metadata.name.as_deref() == Some(name));
     if keeps_name {
-        pod::normalize(&mut template.spec.pod);
+        normalize(template);
         return Ok(());
     }
     fill_in(&mut template.spec, parent, cx)
+}
+
+/// Brings a template into upstream's form; it means the same as before.
+pub(super) fn normalize(template: &mut RevisionTemplate) {
+    metadata(&mut template.metadata);
+    pod::normalize(&mut template.spec.pod);
 }
 
 /// Leaves out of a template's metadata what upstream leaves out.

@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::default::normalize;
 use super::{Revision, RevisionSpec, RevisionTemplate};
 use crate::admission::{Context, Findings, Validate, Verb, annotations, differences, metadata};
 use crate::api::pod;
@@ -10,7 +11,14 @@ use crate::{go, syntax};
 
 impl Validate for Revision {
     fn validate(&self, old: Option<&Self>, cx: &Context<'_>) -> Findings {
-        if let Some(text) = old.and_then(|old| differences::of_specs(&old.spec, &self.spec)) {
+        if let Some(text) = old.and_then(|old| {
+            changes(
+                &old.spec,
+                &self.spec,
+                |spec| pod::normalize(&mut spec.pod),
+                differences::of_specs,
+            )
+        }) {
             // Nothing else matters then.
             return Findings::new("Immutable fields changed (-old +new)", ["spec"]).details(text);
         }
@@ -27,6 +35,25 @@ impl Validate for Revision {
         }
         findings
     }
+}
+
+/// What a user changed. What is stored may be spelt as upstream never would: it was written while nobody was asked, or
+/// before we wrote objects in upstream's form.
+fn changes<T: Clone + PartialEq>(
+    stored: &T,
+    new: &T,
+    normalize: fn(&mut T),
+    differences: fn(&T, &T) -> Option<String>,
+) -> Option<String> {
+    if stored == new {
+        return None;
+    }
+    let normal = |object: &T| {
+        let mut object = object.clone();
+        normalize(&mut object);
+        object
+    };
+    differences(&normal(stored), &normal(new))
 }
 
 /// All rules about a template, with paths below `template`.
@@ -127,7 +154,7 @@ pub(in crate::api) fn kept_name(
     let Some(old) = old.filter(|old| !name(new).is_empty() && name(new) == name(old)) else {
         return Findings::none();
     };
-    match differences::of_templates(old, new) {
+    match changes(old, new, normalize, differences::of_templates) {
         None => Findings::none(),
         Some(text) => Findings::new(
             "Saw the following changes without a name change (-old +new)",
