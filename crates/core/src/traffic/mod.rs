@@ -211,7 +211,7 @@ impl Traffic {
                 && known.is_latest == target.is_latest
         });
         match same {
-            Some(known) => known.percent += target.percent,
+            Some(known) => known.percent = known.percent.saturating_add(target.percent),
             None => self.listed.push(target),
         }
     }
@@ -279,7 +279,7 @@ fn consolidate<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<Target> {
             .iter_mut()
             .find(|known| known.revision == target.revision)
         {
-            Some(known) => known.percent += target.percent,
+            Some(known) => known.percent = known.percent.saturating_add(target.percent),
             None => joined.push(target.clone()),
         }
     }

@@ -80,7 +80,8 @@ fn environment(input: &Input<'_>) -> Result<Vec<EnvVar>, readiness::MissingPort>
     let (deployment, features) = (config.deployment, config.features);
     let spec = input.spec;
     let label = |key: &str| meta::label(input.meta(), key).unwrap_or_default();
-    let seconds = |value: Option<i64>| value.unwrap_or(0).to_string();
+    // Admission lets any number of seconds through for two of them; below zero none is meant.
+    let seconds = |value: Option<i64>| value.unwrap_or(0).clamp(0, i32::MAX.into()).to_string();
     let configuration = meta::controller_of(input.meta())
         .filter(|owner| owner.kind == "Configuration")
         .map(|owner| owner.name.as_str())
@@ -100,7 +101,10 @@ fn environment(input: &Input<'_>) -> Result<Vec<EnvVar>, readiness::MissingPort>
         text("SERVING_REVISION", input.name()),
         text("QUEUE_SERVING_PORT", input.queue_port().to_string()),
         text("QUEUE_SERVING_TLS_PORT", ports::HTTPS.to_string()),
-        text("CONTAINER_CONCURRENCY", seconds(spec.container_concurrency)),
+        text(
+            "CONTAINER_CONCURRENCY",
+            spec.concurrency().max(0).to_string(),
+        ),
         text("REVISION_TIMEOUT_SECONDS", seconds(spec.timeout_seconds)),
         text(
             "REVISION_RESPONSE_START_TIMEOUT_SECONDS",

@@ -4,7 +4,7 @@
 //! however, tells list entries apart by these very names and refuses a list in which one occurs twice. So repetitions
 //! are resolved here as Kubernetes would resolve them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, HostAlias, PodSpec};
 
@@ -39,13 +39,17 @@ fn variables(container: &mut Container) {
 /// All names of one address end up in one line of the hosts file.
 fn join(aliases: &mut Vec<HostAlias>) {
     let mut joined: Vec<HostAlias> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for alias in aliases.drain(..) {
-        match joined.iter_mut().find(|known| known.ip == alias.ip) {
-            Some(known) => {
-                let names = known.hostnames.get_or_insert_default();
+        match places.get(&alias.ip) {
+            Some(&at) => {
+                let names = joined[at].hostnames.get_or_insert_default();
                 names.extend(alias.hostnames.unwrap_or_default());
             }
-            None => joined.push(alias),
+            None => {
+                places.insert(alias.ip.clone(), joined.len());
+                joined.push(alias);
+            }
         }
     }
     *aliases = joined;

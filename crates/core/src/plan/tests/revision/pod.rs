@@ -26,6 +26,25 @@ fn environment_of_queue_proxy_has_the_published_order() {
 }
 
 #[test]
+fn queue_proxy_is_never_told_of_less_than_nothing() {
+    let revision = revision_of(
+        "{}",
+        "{containers: [{name: user-container, image: 'dev.local/x:1'}], containerConcurrency: -1, timeoutSeconds: -5, \
+         idleTimeoutSeconds: -1, responseStartTimeoutSeconds: 9223372036854775807}",
+    );
+    let got = Cluster::new().plan(&revision, &Seen::default());
+    let told = env(container(&got, "queue-proxy"));
+    for (name, want) in [
+        ("CONTAINER_CONCURRENCY", "0"),
+        ("REVISION_TIMEOUT_SECONDS", "0"),
+        ("REVISION_IDLE_TIMEOUT_SECONDS", "0"),
+        ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "2147483647"),
+    ] {
+        assert_eq!(told[name], want, "{name}");
+    }
+}
+
+#[test]
 fn h2c_port_changes_the_queue_port_and_the_protocol() {
     let revision = revision_of(
         "{}",
