@@ -3,8 +3,6 @@
 use super::known::Status::{Done, Foreign, Partly};
 use super::known::known;
 
-/// Prefix of Serving's own keys.
-pub const SERVING_PREFIX: &str = "serving.knative.dev";
 /// Prefix of the autoscaling keys.
 pub const AUTOSCALING_PREFIX: &str = "autoscaling.knative.dev";
 /// Prefix of the networking keys.
