@@ -257,8 +257,8 @@ fn http_protocol(r: &mut Reader<'_>) -> HttpProtocol {
 
 /// Renders both templates over sample values, so that a route never meets a broken one.
 fn read_templates(r: &mut Reader<'_>, s: &mut Network) {
-    let (key, old_key) = ("domain-template", "domainTemplate");
-    r.template(&[old_key, key], &mut s.domain_template);
+    let keys = ["domainTemplate", "domain-template"];
+    let key = r.template(&keys, &mut s.domain_template);
     let none = BTreeMap::new();
     let sample = DomainFields {
         name: "foo",
@@ -276,8 +276,7 @@ fn read_templates(r: &mut Reader<'_>, s: &mut Network) {
             "{key} must make a host name of .Name, .Namespace, .Domain, .Labels and .Annotations"
         ));
     }
-    let (key, old_key) = ("tag-template", "tagTemplate");
-    r.template(&[old_key, key], &mut s.tag_template);
+    let key = r.template(&["tagTemplate", "tag-template"], &mut s.tag_template);
     if let Err(cause) = s.tag_label("v2", "foo") {
         r.refuse(key, cause.to_string())
             .hint(format!("{key} must make a name of .Tag and .Name"));

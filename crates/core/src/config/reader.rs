@@ -77,14 +77,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for a template, about which upstream complains without naming the key.
-    pub(super) fn template(&mut self, keys: &[&str], value: &mut Template) {
+    /// The same for a template, about which upstream complains without naming the key. Gives the key
+    /// that counts, for further complaints.
+    pub(super) fn template<'k>(&mut self, keys: &[&'k str], value: &mut Template) -> &'k str {
         let Some((key, text)) = keys
             .iter()
             .filter_map(|key| Some((*key, self.raw(key)?)))
             .last()
         else {
-            return;
+            return keys.last().copied().unwrap_or_default();
         };
         match Template::parse(text.trim()) {
             Ok(parsed) => *value = parsed,
@@ -95,6 +96,7 @@ impl<'a> Reader<'a> {
                     .extend(keys.iter().map(|&key| key.to_owned()));
             }
         }
+        key
     }
 
     /// The text under the key, as it was written.

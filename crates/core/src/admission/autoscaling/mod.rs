@@ -58,7 +58,11 @@ fn scale_bounds(annotations: &Annotations, config: &Autoscaler) -> Findings {
     let min = count(annotations, MIN_SCALE, &mut findings);
     let max = count(annotations, MAX_SCALE, &mut findings);
     let activation = count(annotations, Key::new(&[ACTIVATION_SCALE]), &mut findings);
-    if !findings.is_empty() {
+    let could_read_all = findings.is_empty();
+    if let (Some(max), Some((key, _))) = (max, MAX_SCALE.find(annotations)) {
+        findings.also(max_within_limit(max, config.max_scale_limit, key));
+    }
+    if !could_read_all {
         return findings;
     }
     let set = |scale: Option<i32>| scale.unwrap_or_default();
@@ -67,9 +71,6 @@ fn scale_bounds(annotations: &Annotations, config: &Autoscaler) -> Findings {
             format!("max-scale={} is less than min-scale={}", set(max), set(min)),
             [MAX_SCALE.canonical(), MIN_SCALE.canonical()],
         ));
-    }
-    if let Some((key, _)) = MAX_SCALE.find(annotations) {
-        findings.also(max_within_limit(set(max), config.max_scale_limit, key));
     }
     if let Some(activation) = activation {
         let problem = if activation < 2 {

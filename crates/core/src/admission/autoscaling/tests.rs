@@ -125,6 +125,11 @@ fn the_clusters_scale_limit_holds() {
     };
     check("10", "");
     check(
+        "20', autoscaling.knative.dev/min-scale: 'x",
+        "expected 1 <= 20 <= 10: metadata.annotations.autoscaling.knative.dev/max-scale\n\
+         invalid value: x: metadata.annotations.autoscaling.knative.dev/min-scale",
+    );
+    check(
         "20",
         "expected 1 <= 20 <= 10: metadata.annotations.autoscaling.knative.dev/max-scale",
     );

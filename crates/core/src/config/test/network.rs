@@ -210,3 +210,21 @@ fn config_12_rollout_and_namespaces() {
         assert!(text.contains(key), "{text}");
     }
 }
+
+#[test]
+fn a_bad_template_is_told_under_the_key_that_was_written() {
+    for key in [
+        "domainTemplate",
+        "domain-template",
+        "tagTemplate",
+        "tag-template",
+    ] {
+        let errors = Network::parse(&data([(key, "{{.Nope}}")])).unwrap_err();
+        let problem = &errors.problems()[0];
+        assert_eq!(
+            (problem.key.as_str(), problem.value.as_deref()),
+            (key, Some("{{.Nope}}"))
+        );
+        assert!(problem.to_string().contains(key), "{problem}");
+    }
+}
