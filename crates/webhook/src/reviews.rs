@@ -3,6 +3,7 @@
 //! The API server retries nothing and waits ten seconds at most, so a review that cannot be
 //! answered in time is given up before that.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use ebb_core::admission::Policy;
 use ebb_runtime::config::Live;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::admit::Admitter;
@@ -19,8 +20,8 @@ use crate::metrics::{Metrics, Type};
 
 /// The largest review; the API server's own limit for an object is half of it.
 pub(crate) const BODY_LIMIT: usize = 3 << 20;
-/// Bodies that are read at the same time.
-pub(crate) const CONCURRENCY: usize = 16;
+/// How many of the largest reviews are held at the same time, or as many bytes of others.
+pub(crate) const LARGEST_AT_ONCE: usize = 16;
 /// A review is given up after this; the API server gives up after 10 s.
 const DEADLINE: Duration = Duration::from_secs(9);
 
@@ -32,8 +33,8 @@ pub type Reply = Response<Full<Bytes>>;
 pub struct Reviews {
     admitter: Admitter,
     metrics: Metrics,
-    /// Permits to read a body.
-    bodies: Semaphore,
+    /// A permit for each byte of a body that may be held.
+    room: Semaphore,
 }
 
 impl Reviews {
@@ -41,7 +42,7 @@ impl Reviews {
         Self {
             admitter,
             metrics,
-            bodies: Semaphore::new(CONCURRENCY),
+            room: Semaphore::new(LARGEST_AT_ONCE * BODY_LIMIT),
         }
     }
 
@@ -100,30 +101,28 @@ impl Reviews {
                 "invalid Content-Type, want `application/json`",
             );
         }
-        let body = match self.body(request).await {
-            Ok(body) => body,
+        let (body, _room) = match self.body(request).await {
+            Ok(read) => read,
             Err(reply) => return reply,
         };
         match Question::read(&body) {
-            // Without the permit: a dry run waits for the API server.
             Ok(question) => self.decide(type_, question).await,
             Err(error) => undecodable(&error),
         }
     }
 
-    /// Reads a body; only so many are read at the same time.
-    async fn body<B>(&self, request: Request<B>) -> Result<Bytes, Reply>
+    /// Reads a body as there is room for it. Whoever sends slowly holds what was sent and no more, so that many of them
+    /// keep nobody waiting.
+    async fn body<B>(&self, request: Request<B>) -> Result<(Vec<u8>, SemaphorePermit<'_>), Reply>
     where
         B: hyper::body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Ok(_permit) = self.bodies.acquire().await else {
-            return Err(text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"));
-        };
-        let body = Limited::new(request.into_body(), BODY_LIMIT)
-            .collect()
-            .await
-            .map_err(|error| {
+        let mut chunks = pin!(Limited::new(request.into_body(), BODY_LIMIT));
+        let mut body = Vec::new();
+        let mut held = self.room(0).await?;
+        while let Some(chunk) = chunks.frame().await {
+            let chunk = chunk.map_err(|error| {
                 if error.is::<LengthLimitError>() {
                     text(
                         StatusCode::PAYLOAD_TOO_LARGE,
@@ -133,7 +132,18 @@ impl Reviews {
                     undecodable(&error)
                 }
             })?;
-        Ok(body.to_bytes())
+            if let Ok(data) = chunk.into_data() {
+                held.merge(self.room(data.len()).await?);
+                body.extend_from_slice(&data);
+            }
+        }
+        Ok((body, held))
+    }
+
+    async fn room(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Reply> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = self.room.acquire_many(bytes).await;
+        room.map_err(|_| text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"))
     }
 
     async fn decide(&self, type_: Type, question: Question<'_>) -> Reply {

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use futures::StreamExt as _;
+use futures::channel::mpsc::UnboundedSender;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Frame;
@@ -14,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::*;
 use crate::certificate;
 use crate::metrics::Metrics;
-use crate::reviews::{BODY_LIMIT, CONCURRENCY};
+use crate::reviews::{BODY_LIMIT, LARGEST_AT_ONCE};
 use crate::settings::Settings;
 use crate::tls::{Parameters, Shown};
 
@@ -118,18 +119,53 @@ async fn a_body_that_does_not_come_is_given_up() {
     assert_eq!(plain().answer(request).await.status(), 504);
 }
 
-#[tokio::test(start_paused = true)]
-async fn only_so_many_bodies_are_read_at_a_time() {
+/// A review whose body comes in chunks, as they are sent.
+fn in_chunks() -> (
+    UnboundedSender<Bytes>,
+    Request<UnsyncBoxBody<Bytes, Infallible>>,
+) {
+    let (sender, chunks) = futures::channel::mpsc::unbounded();
+    let chunks = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+    let request = Request::post("/resource-validation")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(http_body_util::StreamBody::new(chunks).boxed_unsync())
+        .unwrap();
+    (sender, request)
+}
+
+#[tokio::test]
+async fn those_who_send_slowly_keep_nobody_waiting() {
     let server = plain();
     let mut tasks = JoinSet::new();
-    let mut senders: Vec<_> = (0..CONCURRENCY)
+    let slow: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
-            let (sender, chunks) = futures::channel::mpsc::unbounded();
-            let chunks = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
-            let request = Request::post("/resource-validation")
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(http_body_util::StreamBody::new(chunks).boxed_unsync())
-                .unwrap();
+            let (sender, request) = in_chunks();
+            sender.unbounded_send(Bytes::from_static(b"{")).unwrap();
+            let server = server.clone();
+            tasks.spawn(async move { server.answer(request).await });
+            sender
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let request = post("/resource-validation", "application/json", REVIEW);
+    assert_eq!(server.answer(request).await.status(), 200);
+    drop(slow);
+    for reply in tasks.join_all().await {
+        assert_eq!(reply.status(), 400);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_bytes_are_held_at_a_time() {
+    let server = plain();
+    let mut tasks = JoinSet::new();
+    let mut review = vec![b' '; BODY_LIMIT];
+    review[..REVIEW.len()].copy_from_slice(REVIEW.as_bytes());
+    let review = Bytes::from(review);
+    let mut senders: Vec<_> = (0..LARGEST_AT_ONCE)
+        .map(|_| {
+            let (sender, request) = in_chunks();
+            sender.unbounded_send(review.clone()).unwrap();
             let server = server.clone();
             tasks.spawn(async move { server.answer(request).await });
             sender
@@ -143,9 +179,7 @@ async fn only_so_many_bodies_are_read_at_a_time() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!late.is_finished(), "there is room for no more");
 
-    let first = senders.remove(0);
-    first.unbounded_send(Bytes::from(REVIEW)).unwrap();
-    drop(first);
+    drop(senders.remove(0));
     for _ in 0..2 {
         let reply = tasks.join_next().await.unwrap().unwrap();
         assert_eq!(reply.status(), 200);
