@@ -3,36 +3,45 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use ebb_process::log::{Handle, Level, UnknownLevel};
+use ebb_process::log::{Handle, Level};
 use ebb_process::{Stop, Supervisor};
 
 use crate::config::{ConfigMaps, Error, Live};
 
-/// The level under a component's key does not exist.
+const PREFIX: &str = "loglevel.";
+
+/// Levels that do not exist, a line each.
 #[derive(Debug, thiserror::Error)]
-#[error("{cause} (loglevel.{component} must be debug, info, warn, error, dpanic, panic or fatal)")]
-struct BadLevel {
-    component: String,
-    cause: UnknownLevel,
-}
+#[error("{}", .0.join("\n"))]
+struct BadLevels(Vec<String>);
 
 /// The level that `data` gives `component`: `loglevel.<component>`, else the one inside `zap-logger-config`, else info.
 ///
 /// # Errors
-/// A level name that does not exist.
-fn level(data: &BTreeMap<String, String>, component: &str) -> Result<Level, BadLevel> {
-    match data.get(&format!("loglevel.{component}")) {
-        Some(name) if !name.is_empty() => name.parse().map_err(|cause| BadLevel {
-            component: component.to_owned(),
-            cause,
-        }),
-        _ => {
-            let zap = data.get("zap-logger-config");
-            Ok(zap
-                .and_then(|text| Level::from_zap_config(text))
-                .unwrap_or(Level::Info))
+/// Level names that do not exist, whomever they are for: a bad map is bad for every program, as upstream's.
+fn level(data: &BTreeMap<String, String>, component: &str) -> Result<Level, BadLevels> {
+    let mut own = None;
+    let mut bad = Vec::new();
+    for (key, name) in data {
+        let whose = key.strip_prefix(PREFIX).unwrap_or_default();
+        if whose.is_empty() || name.is_empty() {
+            continue;
+        }
+        match name.parse::<Level>() {
+            Ok(level) if whose == component => own = Some(level),
+            Ok(_) => {}
+            Err(cause) => bad.push(format!(
+                "{cause} ({key} must be debug, info, warn, error, dpanic, panic or fatal)"
+            )),
         }
     }
+    if !bad.is_empty() {
+        return Err(BadLevels(bad));
+    }
+    let zap = data.get("zap-logger-config");
+    Ok(own
+        .or_else(|| Level::from_zap_config(zap?))
+        .unwrap_or(Level::Info))
 }
 
 struct Wanted(Level);
@@ -121,12 +130,22 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_level_is_told_with_its_key_and_what_it_may_be() {
-        let bad = map(&[("loglevel.webhook", "loud")]);
-        assert_eq!(
-            level(&bad, "webhook").unwrap_err().to_string(),
-            "invalid logging level: loud (loglevel.webhook must be debug, info, warn, error, dpanic, panic or fatal)"
-        );
-        assert_eq!(level(&bad, "activator").unwrap(), Level::Info);
+    fn bad_levels_are_told_to_everybody_with_key_and_what_they_may_be() {
+        let bad = map(&[
+            ("loglevel.", "loud"),
+            ("loglevel.activator", ""),
+            ("loglevel.controller", "all"),
+            ("loglevel.webhook", "loud"),
+        ]);
+        let allowed = "debug, info, warn, error, dpanic, panic or fatal";
+        for component in ["webhook", "activator"] {
+            assert_eq!(
+                level(&bad, component).unwrap_err().to_string(),
+                format!(
+                    "invalid logging level: all (loglevel.controller must be {allowed})\n\
+                     invalid logging level: loud (loglevel.webhook must be {allowed})"
+                )
+            );
+        }
     }
 }
