@@ -265,7 +265,7 @@ pub(super) fn patch(case: &Case, object: &Value) -> Result<[String; 6]> {
 }
 
 /// The warnings a case must bring.
-fn warnings(case: &Case) -> String {
+pub(super) fn warnings(case: &Case) -> String {
     if let Some(warnings) = &case.warnings {
         return warnings.join("\n");
     }

@@ -10,6 +10,8 @@
 //! one run shows all of it.
 
 mod accepted;
+#[cfg(test)]
+mod alone;
 mod compare;
 mod files;
 mod kubectl;

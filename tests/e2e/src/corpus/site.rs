@@ -21,7 +21,7 @@ use crate::cluster::{self, SYSTEM_NAMESPACE};
 use crate::wait::{contained, eventually};
 
 /// The namespace; manifests and messages name it.
-const NAMESPACE: &str = "corpus";
+pub(super) const NAMESPACE: &str = "corpus";
 /// Programs that would act on what is stored.
 const STOPPED: [&str; 2] = ["controller", "autoscaler"];
 /// Every kind with a namespace.
