@@ -84,8 +84,8 @@ pub enum Error {
 /// cannot compute.
 pub trait Defaults: Sized {
     /// Fills in what is missing. `old` is the object before an update, with its own defaults
-    /// filled in, so that new defaults do not look like the user's doing. Without a definition of its own
-    /// a kind has no defaults.
+    /// filled in, so that new defaults do not look like the user's doing; an update without it is about
+    /// an object that is stored already. Without a definition of its own a kind has no defaults.
     ///
     /// # Errors
     /// [`Error`]; the object is then half filled in and must not be used.

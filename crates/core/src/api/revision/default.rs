@@ -47,8 +47,12 @@ pub(in crate::api) fn fill_in_template(
 ) -> Result<(), Error> {
     metadata(&mut template.metadata);
     let name = template.metadata.name.as_deref().unwrap_or_default();
-    let keeps_name =
-        !name.is_empty() && old.is_some_and(|old| old.metadata.name.as_deref() == Some(name));
+    let keeps_name = !name.is_empty()
+        && match old {
+            Some(old) => old.metadata.name.as_deref() == Some(name),
+            // It is stored already: the old object itself, or what a controller works on.
+            None => !cx.verb.is_create(),
+        };
     if keeps_name {
         normalize(template);
         return Ok(());

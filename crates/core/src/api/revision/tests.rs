@@ -10,6 +10,7 @@ use crate::admission::{Context, Defaults as _, Policy, Validate as _, Verb};
 use crate::api::service::Service;
 use crate::config::test::data;
 use crate::config::{self, Settings as _};
+use crate::names::annotations::LAST_MODIFIER;
 
 /// The spec of a new Revision with its defaults filled in.
 fn defaults(policy: &Policy, spec: &str) -> Value {
@@ -29,6 +30,27 @@ fn a_kept_revision_name_keeps_the_template() {
     let renamed = same.replace("a-1", "a-2");
     let got = filled(&renamed, Some(&old), &Policy::default(), Verb::Update);
     assert_eq!(got["spec"]["template"]["spec"]["timeoutSeconds"], 300);
+}
+
+#[test]
+fn a_named_template_that_is_stored_never_meets_later_defaults() {
+    let yaml = "{metadata: {name: a, annotations: {serving.knative.dev/creator: bob, serving.knative.dev/lastModifier: bob}}, \
+                spec: {template: {metadata: {name: a-1}, spec: {containers: [{name: c, image: i}]}}}}";
+    let stored: Service = read(yaml);
+    let later = configured(&[("revision-cpu-request", "100m")]);
+
+    // What a controller reconciles: a change here would be refused on the way to the Configuration.
+    let got = filled::<Service>(yaml, None, &later, Verb::Update);
+    let resources = &got["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert_eq!(*resources, json!({}));
+
+    // What admission compares: nobody changed the spec.
+    let got = filled(yaml, Some(&stored), &later, Verb::Update);
+    assert_eq!(got["metadata"]["annotations"][LAST_MODIFIER], "bob");
+
+    let got = filled::<Service>(yaml, None, &later, Verb::Create);
+    let resources = &got["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert_eq!(*resources, json!({"requests": {"cpu": "100m"}}));
 }
 
 /// A cluster with this `config-defaults`.
