@@ -1,5 +1,6 @@
 //! `config-autoscaler`: how revisions scale unless their annotations say otherwise.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -11,6 +12,10 @@ use crate::{go, names};
 pub const WINDOW_MIN: Duration = Duration::from_secs(6);
 /// The widest stable window.
 pub const WINDOW_MAX: Duration = Duration::from_secs(3600);
+/// Shares in percent: of the target, to aim at; of the stable window, to be the panic window.
+pub const SHARES: RangeInclusive<f64> = 1.0..=100.0;
+/// Loads that may count as panic, in percent of the target.
+pub const PANIC_THRESHOLDS: RangeInclusive<f64> = 110.0..=1000.0;
 /// The smallest target.
 pub const TARGET_MIN: f64 = 0.01;
 /// The part of the target to aim at where the metric is not concurrency.
@@ -251,7 +256,7 @@ fn check_windows(r: &mut Reader<'_>, s: &Autoscaler, window: SignedDuration) {
     });
     let key = "panic-window-percentage";
     let panic = s.panic_window_percentage;
-    r.require((1.0..=100.0).contains(&panic), &[key], || {
+    r.require(SHARES.contains(&panic), &[key], || {
         format!("{key} = {}, must be in [1, 100] interval", go::float(panic))
     });
 }

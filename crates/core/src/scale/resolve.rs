@@ -11,7 +11,8 @@ use super::kpa::{Bounds, ZeroRules};
 use super::rules::{BurstCapacity, Metric, Rules};
 use crate::api::pod_autoscaler::{PodAutoscaler, Reachability};
 use crate::config::autoscaler::{
-    Autoscaler, OTHER_METRIC_UTILIZATION, TARGET_MIN, WINDOW_MAX, WINDOW_MIN,
+    Autoscaler, OTHER_METRIC_UTILIZATION, PANIC_THRESHOLDS, SHARES, TARGET_MIN, WINDOW_MAX,
+    WINDOW_MIN,
 };
 use crate::go;
 use crate::names::Key;
@@ -37,7 +38,7 @@ impl Rules {
             autoscaler.spec.container_concurrency,
             config,
         );
-        let threshold = asked.number(keys::PANIC_THRESHOLD_PERCENTAGE, 110.0..=1000.0);
+        let threshold = asked.number(keys::PANIC_THRESHOLD_PERCENTAGE, PANIC_THRESHOLDS);
         Self {
             metric,
             target,
@@ -119,7 +120,7 @@ pub fn windows(autoscaler: &PodAutoscaler, config: &Autoscaler) -> (Duration, Du
     let asked = Asked::of(autoscaler);
     let stable = stable_window(&asked, config);
     let share = asked
-        .number(keys::PANIC_WINDOW_PERCENTAGE, 1.0..=100.0)
+        .number(keys::PANIC_WINDOW_PERCENTAGE, SHARES)
         .unwrap_or(config.panic_window_percentage);
     let panic = (stable.as_secs_f64() * share / 100.0).round().max(1.0);
     (stable, Duration::try_from_secs_f64(panic).unwrap_or(stable))
@@ -149,7 +150,7 @@ fn target(
             (total, config.container_concurrency_target_fraction)
         }
     };
-    let percentage = asked.number(keys::TARGET_UTILIZATION, 1.0..=100.0);
+    let percentage = asked.number(keys::TARGET_UTILIZATION, SHARES);
     let utilization = percentage.map_or(utilization, |percentage| percentage / 100.0);
     ((total * utilization).max(TARGET_MIN), total)
 }

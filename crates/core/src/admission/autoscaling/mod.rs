@@ -4,10 +4,11 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::Findings;
 use crate::config::Autoscaler;
-use crate::config::autoscaler::{TARGET_MIN, WINDOW_MAX, WINDOW_MIN};
+use crate::config::autoscaler::{PANIC_THRESHOLDS, SHARES, TARGET_MIN, WINDOW_MAX, WINDOW_MIN};
 use crate::go;
 use crate::names::annotations::{
     ACTIVATION_SCALE, CLASS, INITIAL_SCALE, MAX_SCALE, METRIC, METRIC_AGGREGATION_ALGORITHM,
@@ -139,13 +140,13 @@ fn floats(annotations: &Annotations) -> Findings {
         }
     };
     check(PANIC_WINDOW_PERCENTAGE, |n, value, key| {
-        bounded(1.0, 100.0, n, value, key)
+        bounded(SHARES, n, value, key)
     });
     check(PANIC_THRESHOLD_PERCENTAGE, |n, value, key| {
-        bounded(110.0, 1000.0, n, value, key)
+        bounded(PANIC_THRESHOLDS, n, value, key)
     });
     check(TARGET_UTILIZATION, |n, value, key| {
-        bounded(1.0, 100.0, n, value, key)
+        bounded(SHARES, n, value, key)
     });
     check(Key::new(&[TARGET]), |n, value, key| {
         if n < TARGET_MIN {
@@ -171,11 +172,11 @@ fn floats(annotations: &Annotations) -> Findings {
     findings
 }
 
-fn bounded(low: f64, high: f64, number: f64, value: &str, key: &str) -> Findings {
-    if (low..=high).contains(&number) {
+fn bounded(bounds: RangeInclusive<f64>, number: f64, value: &str, key: &str) -> Findings {
+    if bounds.contains(&number) {
         Findings::none()
     } else {
-        Findings::out_of_bounds(value, low, high, key)
+        Findings::out_of_bounds(value, bounds.start(), bounds.end(), key)
     }
 }
 
