@@ -16,11 +16,22 @@ use crate::json::{Member, Members, Node};
 /// The name under which Kubernetes' types ask for a quantity.
 const QUANTITY: &str = "Quantity";
 
+/// The most items that a list may have, and that all lists of an object may have together. Typed, an item can take a
+/// thousand times the memory of its text: a volume of which nothing is said is 3 KB, and 3 bytes of JSON.
+const LIST_LIMIT: usize = 10_000;
+const ITEMS_LIMIT: usize = 50_000;
+
 /// Reads a typed object.
 ///
 /// # Errors
-/// The first field that does not fit its type.
+/// The first field that does not fit its type, or lists that nobody means.
 pub fn decode<T: DeserializeOwned>(object: &Node<'_>) -> Result<T, Error> {
+    let items = object.items();
+    if items > ITEMS_LIMIT {
+        return Err(Error::custom(format_args!(
+            "its lists have {items} items, at most {ITEMS_LIMIT} are read"
+        )));
+    }
     T::deserialize(Reader(object))
 }
 
@@ -64,6 +75,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Node::Bool(flag) => visitor.visit_bool(*flag),
             Node::Number(number) => number.deserialize_any(visitor).map_err(Error::custom),
             Node::Text(text) => visitor.visit_borrowed_str(text),
+            Node::List(items) if items.len() > LIST_LIMIT => Err(Error::custom(format_args!(
+                "a list of {} items, at most {LIST_LIMIT} are read",
+                items.len()
+            ))),
             Node::List(items) => visitor.visit_seq(Items(items.iter().enumerate())),
             Node::Object(members) => visitor.visit_map(Fields::new(members, false)),
         }
@@ -233,6 +248,22 @@ mod tests {
         refuses::<Service>(
             json!({"spec": {"traffic": [[]]}}),
             &format!("spec.traffic[0]: {want}"),
+        );
+    }
+
+    #[test]
+    fn lists_have_an_end() {
+        let volumes = |count: usize| json!({"spec": {"volumes": vec![json!({}); count]}});
+        let revision: Revision = read(&volumes(LIST_LIMIT)).unwrap();
+        assert_eq!(revision.spec.pod.volumes.unwrap().len(), LIST_LIMIT);
+        refuses::<Revision>(
+            volumes(LIST_LIMIT + 1),
+            "spec.volumes: a list of 10001 items, at most 10000 are read",
+        );
+        let container = json!({"env": vec![json!({}); LIST_LIMIT]});
+        refuses::<Revision>(
+            json!({"spec": {"containers": vec![container; 5]}}),
+            "its lists have 50005 items, at most 50000 are read",
         );
     }
 

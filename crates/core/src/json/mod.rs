@@ -66,6 +66,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// How many items the lists in it have, however deep they are.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        match self {
+            Self::List(items) => items.len() + items.iter().map(Self::items).sum::<usize>(),
+            Self::Object(members) => members.0.iter().map(|(_, value)| value.items()).sum(),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => 0,
+        }
+    }
+
     /// The item at this place, if it is a list that is so long.
     #[must_use]
     pub fn item(&self, index: usize) -> Option<&Self> {
