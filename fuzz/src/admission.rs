@@ -182,7 +182,8 @@ impl Webhook<'_> {
             verdict.is_ok() || !was_good,
             "bad by its defaults: {verdict:?}"
         );
-        if verdict.is_err() {
+        // Of what is written through a subresource the API server stores that part only, so it is judged by less.
+        if verdict.is_err() || asked.is_about_a_part() {
             return;
         }
         // Nobody changed anything: there is nothing to fill in, and nothing to refuse.

@@ -55,6 +55,11 @@ impl Asked {
         ["CREATE", "UPDATE"].contains(&self.operation.as_str())
     }
 
+    /// Whether only a part of the object is written, such as its status.
+    pub(super) fn is_about_a_part(&self) -> bool {
+        !self.part.is_empty()
+    }
+
     /// The same question about another object.
     pub(super) fn with(&self, object: &Value) -> Value {
         self.review(&self.operation, &self.part, object, self.old.as_ref())
