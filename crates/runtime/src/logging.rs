@@ -3,45 +3,19 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+use ebb_core::config::{Errors, Logging, Settings as _};
 use ebb_process::log::{Handle, Level};
 use ebb_process::{Stop, Supervisor};
 
 use crate::config::{ConfigMaps, Error, Live};
 
-const PREFIX: &str = "loglevel.";
-
-/// Levels that do not exist, a line each.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-struct BadLevels(Vec<String>);
-
-/// The level that `data` gives `component`: `loglevel.<component>`, else the one inside `zap-logger-config`, else info.
+/// The level that `data` gives `component`, info if it gives none.
 ///
 /// # Errors
 /// Level names that do not exist, whomever they are for: a bad map is bad for every program, as upstream's.
-fn level(data: &BTreeMap<String, String>, component: &str) -> Result<Level, BadLevels> {
-    let mut own = None;
-    let mut bad = Vec::new();
-    for (key, name) in data {
-        let whose = key.strip_prefix(PREFIX).unwrap_or_default();
-        if whose.is_empty() || name.is_empty() {
-            continue;
-        }
-        match name.parse::<Level>() {
-            Ok(level) if whose == component => own = Some(level),
-            Ok(_) => {}
-            Err(cause) => bad.push(format!(
-                "{cause} ({key} must be debug, info, warn, error, dpanic, panic or fatal)"
-            )),
-        }
-    }
-    if !bad.is_empty() {
-        return Err(BadLevels(bad));
-    }
-    let zap = data.get("zap-logger-config");
-    Ok(own
-        .or_else(|| Level::from_zap_config(zap?))
-        .unwrap_or(Level::Info))
+fn level(data: &BTreeMap<String, String>, component: &str) -> Result<Level, Errors> {
+    let wanted = Logging::parse(data)?.level_of(component);
+    Ok(wanted.as_str().parse().unwrap_or(Level::Info))
 }
 
 struct Wanted(Level);
