@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use ebb_core::config;
 use ebb_fuzz::TARGETS;
 
 #[test]
@@ -29,26 +30,9 @@ fn every_target_has_a_program_and_seeds() {
 /// Without the key's own bytes a fuzzer rarely gets to the parser of its value.
 #[test]
 fn the_dictionary_has_every_key_of_the_config_maps() {
-    use ebb_core::config::{self, Settings};
-    fn keys<S: Settings>() -> Vec<String> {
-        S::keys()
-    }
     let dictionary = include_str!("../dictionaries/config.dict");
-    let all = [
-        keys::<config::Autoscaler>(),
-        keys::<config::CertManager>(),
-        keys::<config::Defaults>(),
-        keys::<config::Deployment>(),
-        keys::<config::Features>(),
-        keys::<config::Gc>(),
-        keys::<config::LeaderElection>(),
-        keys::<config::Logging>(),
-        keys::<config::Network>(),
-        keys::<config::Observability>(),
-    ];
-    let missing: Vec<String> = all
-        .concat()
-        .into_iter()
+    let missing: Vec<String> = config::all()
+        .flat_map(|(_, keys)| keys)
         .filter(|key| !dictionary.contains(key.trim_end_matches('*')))
         .collect();
     assert_eq!(missing, [""; 0]);

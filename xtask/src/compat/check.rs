@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ebb_core::config::{self, Settings};
+use ebb_core::config::{self, Settings as _};
 use ebb_core::names::Status;
 
 use super::flags::FLAGS;
@@ -74,24 +74,8 @@ fn without_default() -> Vec<String> {
 
 /// Keys that a parser asks for and the tables lack, or the other way round.
 fn unlisted_settings() -> Vec<String> {
-    fn keys<S: Settings>() -> (&'static str, Vec<String>) {
-        (S::NAME, S::keys())
-    }
-    let parsers = [
-        keys::<config::Autoscaler>(),
-        keys::<config::CertManager>(),
-        keys::<config::Defaults>(),
-        keys::<config::Deployment>(),
-        keys::<config::Domain>(),
-        keys::<config::Features>(),
-        keys::<config::Gc>(),
-        keys::<config::LeaderElection>(),
-        keys::<config::Logging>(),
-        keys::<config::Network>(),
-        keys::<config::Observability>(),
-    ];
     let mut faults = Vec::new();
-    for (name, parsed) in parsers {
+    for (name, parsed) in config::all() {
         let parsed: BTreeSet<String> = parsed.into_iter().collect();
         let listed = listed(name);
         faults.extend(

@@ -175,9 +175,9 @@ pub(super) const MAPS: &[Map] = &[
         source: "crates/core/src/config/logging.rs",
         keys: settings! {
             "zap-logger-config" => "zap_logger_config", "JSON of zap", else "JSON, `info`",
-                as ["zap-logger-config", ".zap_logger_config"], Partly("only `level` is looked at; the shape of the lines is fixed");
+                as [".level_of", ".zap_logger_config"], Partly("only `level` is looked at; the shape of the lines is fixed");
             "loglevel.*" => "levels", "The level of one program: `debug`, `info`, `warn`, `error`, `dpanic`, `panic`, `fatal`.",
-                else "`level` of `zap-logger-config`", as ["loglevel.", ".queueproxy_level"], Done;
+                else "`level` of `zap-logger-config`", as [".level_of", ".queueproxy_level"], Done;
         },
     },
     Map {

@@ -70,26 +70,38 @@ pub trait Settings: Sized + Default {
     }
 }
 
-/// Says whether a ConfigMap would be accepted.
-type Verdict = fn(&Data) -> Result<(), Errors>;
+/// A ConfigMap of ours, whatever its type.
+struct Known {
+    name: &'static str,
+    check: fn(&Data) -> Result<(), Errors>,
+    keys: fn() -> Vec<String>,
+}
 
-/// The parsers' verdicts, by the name of the ConfigMap.
-const KNOWN: [(&str, Verdict); 11] = [
-    (Autoscaler::NAME, verdict::<Autoscaler>),
-    (CertManager::NAME, verdict::<CertManager>),
-    (Defaults::NAME, verdict::<Defaults>),
-    (Deployment::NAME, verdict::<Deployment>),
-    (Domain::NAME, verdict::<Domain>),
-    (Features::NAME, verdict::<Features>),
-    (Gc::NAME, verdict::<Gc>),
-    (LeaderElection::NAME, verdict::<LeaderElection>),
-    (Logging::NAME, verdict::<Logging>),
-    (Network::NAME, verdict::<Network>),
-    (Observability::NAME, verdict::<Observability>),
+const KNOWN: [Known; 11] = [
+    known::<Autoscaler>(),
+    known::<CertManager>(),
+    known::<Defaults>(),
+    known::<Deployment>(),
+    known::<Domain>(),
+    known::<Features>(),
+    known::<Gc>(),
+    known::<LeaderElection>(),
+    known::<Logging>(),
+    known::<Network>(),
+    known::<Observability>(),
 ];
 
-fn verdict<S: Settings>(data: &Data) -> Result<(), Errors> {
-    S::parse(data).map(|_| ())
+const fn known<S: Settings>() -> Known {
+    Known {
+        name: S::NAME,
+        check: |data| S::parse(data).map(|_| ()),
+        keys: S::keys,
+    }
+}
+
+/// The name of every ConfigMap of ours, and its keys as [`Settings::keys`] gives them.
+pub fn all() -> impl Iterator<Item = (&'static str, Vec<String>)> {
+    KNOWN.iter().map(|known| (known.name, (known.keys)()))
 }
 
 /// Says whether a ConfigMap of this name would be accepted; names that are not ours always are.
@@ -97,8 +109,8 @@ fn verdict<S: Settings>(data: &Data) -> Result<(), Errors> {
 /// # Errors
 /// All problems found.
 pub fn check(name: &str, data: &Data) -> Result<(), Errors> {
-    match KNOWN.iter().find(|(known, _)| *known == name) {
-        Some((_, verdict)) => verdict(data),
+    match KNOWN.iter().find(|known| known.name == name) {
+        Some(known) => (known.check)(data),
         None => Ok(()),
     }
 }
@@ -106,7 +118,7 @@ pub fn check(name: &str, data: &Data) -> Result<(), Errors> {
 /// Whether a ConfigMap of this name holds settings of ours.
 #[must_use]
 pub fn is_known(name: &str) -> bool {
-    KNOWN.iter().any(|(known, _)| *known == name)
+    KNOWN.iter().any(|known| known.name == name)
 }
 
 /// Reads a time as settings and annotations give it: a Go duration that is not negative.
