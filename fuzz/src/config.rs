@@ -93,9 +93,12 @@ fn checksum(block: &str) {
     );
     assert_eq!(example::checksum(&format!("\n \t{block}\r\n\n")), sum);
     let unix = block.replace("\r\n", "\n");
-    assert_eq!(example::checksum(&unix), sum);
-    assert_eq!(example::checksum(&unix.replace('\n', "\r\n")), sum);
-    assert_eq!(example::checksum(&unix.replace('\n', "\n\n\n")), sum);
+    // Before a line break a carriage return is a character of its own; without the break's own one it would be part of it.
+    if !unix.contains("\r\n") {
+        assert_eq!(example::checksum(&unix), sum);
+        assert_eq!(example::checksum(&unix.replace('\n', "\r\n")), sum);
+        assert_eq!(example::checksum(&unix.replace('\n', "\n\n\n")), sum);
+    }
     assert_ne!(example::checksum(&format!("{block}.")), sum);
 
     let data = Data::from([(example::KEY.to_owned(), block.to_owned())]);

@@ -3,8 +3,8 @@
 use ebb_core::quantity::{Amount, same};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-/// Powers of ten beyond this leave every amount either zero or at the cap.
-const FAR: i64 = 200;
+/// Powers of ten that are further than this from the digits of a text leave its amount either next to zero or at the cap.
+const FAR: usize = 200;
 /// The largest amount, in billionths: Kubernetes caps at 2^63 - 1 units.
 const CAP: u128 = (u64::MAX as u128 >> 1) * 1_000_000_000;
 
@@ -67,7 +67,8 @@ fn reference(text: &str) -> Option<(bool, u128)> {
         .map(|b| b - b'0')
         .collect();
     let fraction = fraction.len();
-    let mut shift = power + 9 - i64::try_from(fraction).expect("texts are short");
+    let far = i64::try_from(FAR + text.len()).expect("texts are short");
+    let mut shift = power.clamp(-far, far) + 9 - i64::try_from(fraction).expect("texts are short");
     for _ in 0..multiplications {
         digits = times_1024(&digits);
     }
@@ -111,7 +112,7 @@ fn suffix(text: &str) -> Option<(u32, i64)> {
         return Some((0, *power));
     }
     let power: i32 = text.strip_prefix(['e', 'E'])?.parse().ok()?;
-    Some((0, i64::from(power).clamp(-FAR, FAR)))
+    Some((0, power.into()))
 }
 
 fn times_1024(digits: &[u8]) -> Vec<u8> {

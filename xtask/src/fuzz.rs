@@ -2,6 +2,8 @@
 //!
 //! The targets are built as `cargo fuzz --sanitizer none` builds them, with LLVM's coverage counters in every crate,
 //! so they have a target directory of their own. It also keeps what each fuzzer has learned from one run to the next.
+//! A run for a number of inputs neither uses nor adds to that, so that CI's work does not depend on what its machine
+//! has seen.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,7 @@ pub(crate) struct Args {
     /// How long each target is fuzzed.
     #[arg(long, default_value_t = SECONDS, conflicts_with = "runs", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// How many inputs each target is given, instead of a time.
+    /// How many inputs each target is given, instead of a time, from the seeds on and whatever was learned before.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
     /// How many targets at once; as many as there are processors if not given.
@@ -66,11 +68,26 @@ enum Bound {
 
 impl Bound {
     /// As libFuzzer is told.
-    fn option(self) -> String {
+    fn options(self) -> Vec<String> {
         match self {
-            Self::Runs(runs) => format!("-runs={runs}"),
-            Self::Seconds(seconds) => format!("-max_total_time={seconds}"),
+            Self::Runs(runs) => vec![format!("-runs={runs}"), "-seed=1".to_owned()],
+            Self::Seconds(seconds) => vec![format!("-max_total_time={seconds}")],
         }
+    }
+
+    /// Where new inputs are kept that reach further than others.
+    fn learned(self, target: &str) -> Result<PathBuf> {
+        Ok(match self {
+            Self::Runs(_) => {
+                let learned = home().join("repeated").join(target);
+                if learned.exists() {
+                    std::fs::remove_dir_all(&learned)
+                        .with_context(|| format!("cannot empty {}", learned.display()))?;
+                }
+                learned
+            }
+            Self::Seconds(_) => home().join("corpus").join(target),
+        })
     }
 }
 
@@ -148,7 +165,7 @@ async fn build(targets: &[String]) -> Result<PathBuf> {
 /// Fuzzes one target; gives back what to say about an input that it fails on.
 async fn fuzz(target: &str, programs: &Path, bound: Bound) -> Result<Option<String>> {
     let step = Step::begin(format!("fuzz {target}"));
-    let learned = home().join("corpus").join(target);
+    let learned = bound.learned(target)?;
     let finds = home().join("artifacts").join(target);
     for directory in [&learned, &finds] {
         std::fs::create_dir_all(directory)
@@ -161,7 +178,7 @@ async fn fuzz(target: &str, programs: &Path, bound: Bound) -> Result<Option<Stri
 
     let mut command = Command::new(programs.join(target));
     command
-        .arg(bound.option())
+        .args(bound.options())
         .arg(format!("-timeout={INPUT_SECONDS}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .arg(format!("-max_len={INPUT_BYTES}"))

@@ -16,7 +16,7 @@ use expression::Expression;
 
 /// The longest text that a template makes, in bytes. `js` and `%q` can double what they are given, and again what
 /// comes of it: without a bound a hundred words fill any memory.
-const LONGEST: usize = 64 << 10;
+pub const LONGEST: usize = 64 << 10;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,10 +65,12 @@ impl Template {
     /// Renders with `data` as the dot.
     ///
     /// # Errors
-    /// [`Error::Render`] when a field does not exist or a function got what it cannot take.
+    /// [`Error::Render`] when a field does not exist, a function got what it cannot take, or the text becomes longer
+    /// than [`LONGEST`].
     pub fn render(&self, data: &Value) -> Result<String, Error> {
         let mut out = String::new();
         write(&self.nodes, data, &mut out)?;
+        bounded(&out)?;
         Ok(out)
     }
 }
@@ -273,7 +275,8 @@ mod tests {
         let escapes = format!("{{{{.Name | print \"\\\\\"{}}}}}", " | js".repeat(90));
         let quotes = format!("{{{{.Name{}}}}}", " | printf \"%q\"".repeat(60));
         let actions = "{{.Name}}".repeat(LONGEST);
-        for text in [escapes, quotes, actions] {
+        let last = format!("{{{{.Name}}}}{}", "x".repeat(LONGEST));
+        for text in [escapes, quotes, actions, last] {
             let template = Template::parse(&text).unwrap();
             assert_eq!(
                 template.render(&data()),
