@@ -8,11 +8,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use super::answer::body_of;
 
 /// How much load.
 #[derive(Debug, Clone, Copy)]
@@ -112,41 +114,9 @@ impl Connection {
             if self.stream.read_buf(&mut self.answer).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            if is_complete(&self.answer)? {
+            if body_of(&self.answer)?.is_some() {
                 return Ok(());
             }
         }
-    }
-}
-
-/// Whether a whole answer of known length is there.
-fn is_complete(answer: &[u8]) -> Result<bool> {
-    let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Ok(false);
-    };
-    let text = std::str::from_utf8(&answer[..head])?;
-    if !text.starts_with("HTTP/1.1 200 ") {
-        bail!("answered {}", String::from_utf8_lossy(answer));
-    }
-    let length = text
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .context("an answer without a length")?;
-    Ok(answer.len() >= head + 4 + length.1.trim().parse::<usize>()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_complete_with_its_last_byte() {
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        for end in 0..answer.len() {
-            assert!(!is_complete(&answer[..end]).unwrap(), "{end}");
-        }
-        assert!(is_complete(answer).unwrap());
-        assert!(is_complete(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n").is_err());
     }
 }

@@ -10,6 +10,7 @@
 //! else about them is as in a cluster.
 
 mod admission;
+mod answer;
 mod api;
 mod case;
 mod control_plane;
