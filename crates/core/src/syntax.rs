@@ -160,6 +160,8 @@ fn is_qualified(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -202,5 +204,37 @@ mod tests {
             dns1035_label(&"a".repeat(64)),
             ["must be no more than 63 characters"]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn names_labels_and_keys_of_their_forms_are_good(
+            label in "[a-z]([-a-z0-9]{0,61}[a-z0-9])?",
+            domain in "[a-z0-9]{1,9}(-[a-z0-9]{1,9})?(\\.[a-z0-9]{1,9}){0,9}",
+            value in "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+        ) {
+            for rule in [dns1035_label, dns1035_label_prefix, dns1123_label, dns1123_subdomain] {
+                prop_assert_eq!(rule(&label), [""; 0]);
+            }
+            prop_assert_eq!(dns1123_subdomain(&domain), [""; 0]);
+            prop_assert_eq!(label_value(&value), [""; 0]);
+            for key in [value.clone(), format!("{domain}/{value}")] {
+                prop_assert_eq!(qualified_name(&key), [""; 0], "{}", key);
+            }
+        }
+
+        /// The key of a label or annotation is as good as the domain before its slash and the name after it.
+        #[test]
+        fn any_text_is_judged_as_its_parts_are(text in "\\PC{0,70}|[-a-zA-Z0-9_./é]{0,70}|[a-z.]{0,9}/[a-z.]{0,9}") {
+            let is_name = |name: &str| !name.is_empty() && label_value(name).is_empty();
+            let is_key = match text.split_once('/') {
+                Some((domain, name)) => dns1123_subdomain(domain).is_empty() && is_name(name),
+                None => is_name(&text),
+            };
+            prop_assert_eq!(qualified_name(&text).is_empty(), is_key);
+            let is_label = dns1123_label(&text).is_empty();
+            prop_assert_eq!(is_label, text.len() <= 63 && !text.contains('.') && dns1123_subdomain(&text).is_empty());
+            prop_assert!(is_label || !dns1035_label(&text).is_empty());
+        }
     }
 }

@@ -14,7 +14,7 @@ use ebb_core::config::{self, Settings as _};
 use ebb_core::json::Node;
 use proptest::prelude::*;
 use serde::{Deserialize as _, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const WORDS: &[&str] = &[
     "metadata",
@@ -137,7 +137,7 @@ fn tree() -> impl Strategy<Value = Value> {
 /// An object whose outline is right, so that the random parts get looked at.
 fn object() -> impl Strategy<Value = Value> {
     (tree(), tree(), tree(), tree()).prop_map(|(metadata, spec, container, traffic)| {
-        let mut object = serde_json::json!({
+        let mut object = json!({
             "metadata": {"name": "shop", "namespace": "demo"},
             "spec": {"template": {"spec": {"containers": [{}]}}},
         });
@@ -212,6 +212,71 @@ where
     Ok(())
 }
 
+/// A Service that nobody can object to.
+fn good() -> impl Strategy<Value = Value> {
+    (
+        "[a-z]([-a-z0-9]{0,30}[a-z0-9])?",
+        "[a-z]{2,9}(/[a-z]{2,9})?(:[a-z0-9]{1,9})?",
+        prop::option::of(1..=600),
+        prop::option::of(0..=1000),
+        prop::option::of(1024..8000),
+        prop::option::of(1..4000),
+        prop::collection::btree_map("[A-Z_]{1,8}", "\\PC{0,20}", 0..4),
+        0..=100,
+    )
+        .prop_map(
+            |(name, image, timeout, concurrency, port, millis, env, percent)| {
+                let env: Vec<Value> = env
+                    .into_iter()
+                    .map(|(name, value)| json!({"name": name, "value": value}))
+                    .collect();
+                let mut container = json!({"image": image, "env": env});
+                if let Some(port) = port {
+                    container["ports"] = json!([{"containerPort": port}]);
+                }
+                if let Some(millis) = millis {
+                    container["resources"] = json!({"limits": {"cpu": format!("{millis}m")}});
+                }
+                let spec = json!({
+                    "containers": [container], "timeoutSeconds": timeout, "containerConcurrency": concurrency,
+                });
+                let old = json!({"revisionName": format!("{name}-00001"), "percent": 100 - percent, "tag": "old"});
+                json!({
+                    "metadata": {"name": name, "namespace": "demo"},
+                    "spec": {"template": {"spec": spec}, "traffic": [{"latestRevision": true, "percent": percent}, old]},
+                })
+            },
+        )
+}
+
+/// Fills a new object in and writes it once more as it is stored: nothing is refused, and nothing more filled in.
+fn stays_good<K>(object: &Value) -> Result<(), TestCaseError>
+where
+    K: Defaults + Validate + DeserializeOwned + Serialize + Clone,
+{
+    let policy = Policy::default();
+    let context = |verb| Context {
+        policy: &policy,
+        verb,
+        user: "ada",
+    };
+    let refused = |new: &K, old, cx: &Context<'_>| new.validate(old, cx).part().0.to_string();
+    let mut stored: K = serde_json::from_value(object.clone()).unwrap();
+    let cx = context(Verb::Create);
+    stored.set_defaults(None, &cx).unwrap();
+    prop_assert_eq!(refused(&stored, None, &cx), "");
+
+    let cx = context(Verb::Update);
+    let mut again = stored.clone();
+    again.set_defaults(Some(&stored), &cx).unwrap();
+    prop_assert_eq!(refused(&again, Some(&stored), &cx), "");
+    prop_assert_eq!(
+        serde_json::to_value(&again).unwrap(),
+        serde_json::to_value(&stored).unwrap()
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -226,8 +291,16 @@ proptest! {
         admit::<ServerlessService>(&new, &old)?;
         admit::<Ingress>(&new, &old)?;
         admit::<Certificate>(&new, &old)?;
-        let revision = |object: &Value| serde_json::json!({"metadata": object["metadata"], "spec": object["spec"]["template"]["spec"]});
+        let revision = |object: &Value| json!({"metadata": object["metadata"], "spec": object["spec"]["template"]["spec"]});
         admit::<Revision>(&revision(&new), &revision(&old))?;
+    }
+
+    #[test]
+    fn a_good_object_stays_good_with_its_defaults(service in good()) {
+        stays_good::<Service>(&service)?;
+        let spec = &service["spec"];
+        stays_good::<Configuration>(&json!({"metadata": service["metadata"], "spec": {"template": spec["template"]}}))?;
+        stays_good::<Revision>(&json!({"metadata": service["metadata"], "spec": spec["template"]["spec"]}))?;
     }
 
     #[test]
