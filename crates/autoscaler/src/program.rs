@@ -240,11 +240,7 @@ impl Election {
         config: &LeaderElection,
         caches: &Caches,
     ) -> Result<Self, BadTiming> {
-        let timing = Timing::new(
-            config.lease_duration,
-            config.renew_deadline,
-            config.retry_period,
-        )?;
+        let timing = Timing::try_from(config)?;
         let identity = settings.identity();
         let given_up = caches.given_up_buckets();
         let names: Vec<String> = (0..config.buckets)

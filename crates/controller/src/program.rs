@@ -127,11 +127,7 @@ async fn start(
     let config = Config::follow(&maps, settings, &cluster_domain)?;
     let name = &settings.config_leader_election_name;
     let election = config::once(client, namespace, name, LeaderElection::parse).await?;
-    let timing = Timing::new(
-        election.lease_duration,
-        election.renew_deadline,
-        election.retry_period,
-    )?;
+    let timing = Timing::try_from(&election)?;
 
     let caches = Caches::start(supervisor, client, namespace);
     caches.ready().await;

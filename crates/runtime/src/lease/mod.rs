@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use ebb_core::config::LeaderElection;
 use ebb_process::Stop;
 use ebb_process::log::Chain;
 use jiff::Timestamp;
@@ -50,12 +51,13 @@ pub enum BadTiming {
     NeverRests,
 }
 
-impl Timing {
-    /// The times of an election.
-    ///
-    /// # Errors
-    /// When they cannot work; upstream's programs do not start with such times either.
-    pub fn new(lease: Duration, renew: Duration, retry: Duration) -> Result<Self, BadTiming> {
+/// Refuses times that cannot work; upstream's programs do not start with such times either.
+impl TryFrom<&LeaderElection> for Timing {
+    type Error = BadTiming;
+
+    fn try_from(settings: &LeaderElection) -> Result<Self, BadTiming> {
+        let (lease, renew) = (settings.lease_duration, settings.renew_deadline);
+        let retry = settings.retry_period;
         if lease <= renew {
             return Err(BadTiming::RenewsTooLong(lease, renew));
         }

@@ -197,11 +197,12 @@ async fn a_standby_that_is_told_takes_over_at_once() {
 #[test]
 fn config_10_times_that_cannot_work_are_refused() {
     let timing = |lease, renew, retry| {
-        Timing::new(
-            Duration::from_secs(lease),
-            Duration::from_secs(renew),
-            Duration::from_secs(retry),
-        )
+        Timing::try_from(&LeaderElection {
+            lease_duration: Duration::from_secs(lease),
+            renew_deadline: Duration::from_secs(renew),
+            retry_period: Duration::from_secs(retry),
+            ..LeaderElection::default()
+        })
     };
     assert_eq!(timing(60, 40, 10), Ok(Timing::default()));
     for (lease, renew, retry, want) in [

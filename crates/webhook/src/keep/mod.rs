@@ -182,12 +182,7 @@ fn elect(
     // One bucket: there is one object to keep.
     let (component, queue) = prefix.split_once('.').unwrap_or((prefix, "leader"));
     let name = lease::name(component, queue, 0, 1);
-    let timing = Timing::new(
-        election.lease_duration,
-        election.renew_deadline,
-        election.retry_period,
-    )
-    .context("the times of leader election cannot work")?;
+    let timing = Timing::try_from(election).context("the times of leader election cannot work")?;
     let identity = lease::identity(&settings.pod_name, settings.pod_uid.as_deref());
     let (elector, leadership) = Elector::new(
         client.clone(),
