@@ -163,9 +163,9 @@ pub(super) const MAPS: &[Map] = &[
         name: "config-leader-election",
         source: "crates/core/src/config/leader_election.rs",
         keys: settings! {
-            ["lease-duration", "leaseDuration"] => "lease_duration", "duration", Done;
-            ["renew-deadline", "renewDeadline"] => "renew_deadline", "duration", Done;
-            ["retry-period", "retryPeriod"] => "retry_period", "duration", Done;
+            ["lease-duration", "leaseDuration"] => "lease_duration", "duration", as ["Timing::try_from"], Done;
+            ["renew-deadline", "renewDeadline"] => "renew_deadline", "duration", as ["Timing::try_from"], Done;
+            ["retry-period", "retryPeriod"] => "retry_period", "duration", as ["Timing::try_from"], Done;
             "buckets" => "buckets", "1 to 10", as ["election.buckets", "config.buckets"], Done;
             "map-lease-prefix.*" => "lease_prefixes", "name of a Lease", else "`<component>.<reconciler>`", Done;
         },
